@@ -1,0 +1,252 @@
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FLUSH_AT = 32 * 1024, MAX_BUFFERED = 256 * 1024, MAX_VALUE = 2048 };
+
+struct log {
+    int fd;
+    enum log_format format;
+    enum log_level level;
+    struct buf buf;
+    size_t lines;      /* complete lines in buf */
+    size_t line_start; /* length of buf at log_begin() */
+    bool broken;       /* the present line did not fit */
+    uint64_t lost;
+    time_t stamp_second; /* `stamp` was formatted for this second */
+    char stamp[24];
+};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct log *log_new(int fd, enum log_format format, enum log_level level)
+{
+    struct log *log = calloc(1, sizeof *log);
+    if (!log)
+        return NULL;
+    log->fd = fd;
+    log->format = format;
+    log->level = level;
+    buf_init(&log->buf, MAX_BUFFERED);
+    return log;
+}
+
+void log_free(struct log *log)
+{
+    if (!log)
+        return;
+    log_flush(log);
+    buf_fini(&log->buf);
+    free(log);
+}
+
+static void log_put(struct log *log, const char *data, size_t len)
+{
+    if (buf_append(&log->buf, data, len) < 0)
+        log->broken = true;
+}
+
+static void log_put_text(struct log *log, const char *text)
+{
+    log_put(log, text, strlen(text));
+}
+
+static void log_put_time(struct log *log)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+    if (ts.tv_sec != log->stamp_second) {
+        struct tm tm;
+        gmtime_r(&ts.tv_sec, &tm);
+        strftime(log->stamp, sizeof log->stamp, "%Y-%m-%dT%H:%M:%S", &tm);
+        log->stamp_second = ts.tv_sec;
+    }
+    char ms[5] = {'.', (char)('0' + ts.tv_nsec / 100000000),
+                  (char)('0' + ts.tv_nsec / 10000000 % 10), (char)('0' + ts.tv_nsec / 1000000 % 10),
+                  'Z'};
+    log_put_text(log, log->stamp);
+    log_put(log, ms, sizeof ms);
+}
+
+static bool needs_escape(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+}
+
+/* Quoted with JSON's escapes in both formats.  Bytes that are not UTF-8 become \u00XX. */
+static void log_put_quoted(struct log *log, struct slice s)
+{
+    bool cut = s.len > MAX_VALUE;
+    if (cut)
+        s.len = MAX_VALUE;
+    bool utf8 = text_is_utf8(s);
+    log_put(log, "\"", 1);
+    size_t plain = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.data[i];
+        if (!needs_escape(c) && (utf8 || c < 0x80))
+            continue;
+        char escape[8];
+        int len = snprintf(escape, sizeof escape, c == '"' || c == '\\' ? "\\%c" : "\\u%04x", c);
+        log_put(log, (const char *)s.data + plain, i - plain);
+        log_put(log, escape, (size_t)len);
+        plain = i + 1;
+    }
+    log_put(log, (const char *)s.data + plain, s.len - plain);
+    log_put_text(log, cut ? "...\"" : "\"");
+}
+
+static bool is_bare(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.data[i] <= ' ' || s.data[i] >= 0x7f || s.data[i] == '"' || s.data[i] == '\\' ||
+            s.data[i] == '=')
+            return false;
+    return s.len > 0 && s.len <= MAX_VALUE;
+}
+
+static void log_put_key(struct log *log, const char *key)
+{
+    if (log->format == LOG_FORMAT_JSON) {
+        log_put(log, ",\"", 2);
+        log_put_text(log, key);
+        log_put(log, "\":", 2);
+    } else {
+        log_put(log, " ", 1);
+        log_put_text(log, key);
+        log_put(log, "=", 1);
+    }
+}
+
+bool log_begin(struct log *log, enum log_level level, const char *event)
+{
+    if (!log || level > log->level)
+        return false;
+    log->line_start = buf_len(&log->buf);
+    log->broken = false;
+    bool json = log->format == LOG_FORMAT_JSON;
+    if (json)
+        log_put_text(log, "{\"time\":\"");
+    log_put_time(log);
+    log_put_text(log, json ? "\",\"level\":\"" : " ");
+    log_put_text(log, level_names[level]);
+    log_put_text(log, json ? "\",\"event\":\"" : " ");
+    log_put_text(log, event);
+    if (json)
+        log_put(log, "\"", 1);
+    return true;
+}
+
+void log_str(struct log *log, const char *key, struct slice value)
+{
+    log_put_key(log, key);
+    if (log->format == LOG_FORMAT_TEXT && is_bare(value))
+        log_put(log, (const char *)value.data, value.len);
+    else
+        log_put_quoted(log, value);
+}
+
+void log_text(struct log *log, const char *key, const char *value)
+{
+    log_str(log, key, slice_from_string(value));
+}
+
+void log_uint(struct log *log, const char *key, uint64_t value)
+{
+    char digits[TEXT_UINT64_LEN];
+    log_put_key(log, key);
+    log_put(log, digits, text_format_uint64(digits, value));
+}
+
+void log_duration_us(struct log *log, const char *key, uint64_t us)
+{
+    char digits[TEXT_UINT64_LEN + 4];
+    size_t len = text_format_uint64(digits, us / 1000);
+    uint64_t part = us % 1000;
+    digits[len++] = '.';
+    digits[len++] = (char)('0' + part / 100);
+    digits[len++] = (char)('0' + part / 10 % 10);
+    digits[len++] = (char)('0' + part % 10);
+    log_put_key(log, key);
+    log_put(log, digits, len);
+}
+
+void log_end(struct log *log)
+{
+    log_put_text(log, log->format == LOG_FORMAT_JSON ? "}\n" : "\n");
+    if (log->broken) {
+        log->buf.end = log->buf.start + log->line_start;
+        log->lost++;
+        return;
+    }
+    log->lines++;
+    if (buf_len(&log->buf) >= FLUSH_AT)
+        log_flush(log);
+}
+
+void log_message(struct log *log, enum log_level level, const char *event, const char *format, ...)
+{
+    if (!log_begin(log, level, event))
+        return;
+    char text[MAX_VALUE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_text(log, "message", text);
+    log_end(log);
+}
+
+void log_flush(struct log *log)
+{
+    while (buf_len(&log->buf) > 0) {
+        struct slice s = buf_slice(&log->buf);
+        ssize_t n = write(log->fd, s.data, s.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            log->lost += log->lines;
+            buf_reset(&log->buf, FLUSH_AT);
+            break;
+        }
+        buf_consume(&log->buf, (size_t)n);
+    }
+    log->lines = 0;
+}
+
+uint64_t log_lost(const struct log *log)
+{
+    return log->lost;
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+    if (strcmp(name, "off") == 0) {
+        *level = LOG_LEVEL_OFF;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int log_format_parse(const char *name, enum log_format *format)
+{
+    bool json = strcmp(name, "json") == 0;
+    if (!json && strcmp(name, "text") != 0)
+        return -EINVAL;
+    *format = json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return 0;
+}

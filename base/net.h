@@ -1,0 +1,40 @@
+/* net: addresses and non-blocking sockets (IPv4, IPv6, unix).  Every descriptor is close-on-exec.
+ */
+#pragma once
+#include "base/slice.h"
+
+#include <sys/socket.h>
+
+struct net_address {
+    struct sockaddr_storage storage;
+    socklen_t len;
+};
+
+enum { NET_TEXT_LEN = 128 };
+
+/* "HOST:PORT", "[V6]:PORT", ":PORT" (all interfaces), "unix:PATH".  A HOST that is not numeric is
+ * looked up, which may block: only for use at start.  0, or -EINVAL (syntax), -ENOENT (unknown
+ * host), -ENAMETOOLONG (unix path). */
+int net_parse(const char *text, struct net_address *address);
+/* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "unix:/path". */
+void net_format(const struct net_address *address, char text[static NET_TEXT_LEN]);
+bool net_is_loopback(const struct net_address *address);
+uint16_t net_port(const struct net_address *address);
+
+enum net_listen_mode { NET_LISTEN_ALONE, NET_LISTEN_SHARED /* SO_REUSEPORT */ };
+/* A listening, non-blocking descriptor; *address receives the port that was picked when it asked
+ * for port 0. A stale unix socket that nobody serves is replaced.  Negative errno on failure. */
+int net_listen(struct net_address *address, enum net_listen_mode mode);
+/* Whether somebody already listens there: binds without SO_REUSEPORT and closes.  0, or -EADDRINUSE
+ * and the like. */
+int net_probe_bind(const struct net_address *address);
+/* Accepts one connection, non-blocking, TCP_NODELAY.  The descriptor, or negative errno (-EAGAIN:
+ * none waits). */
+int net_accept(int listener, struct net_address *peer);
+/* Starts to connect; when the descriptor turns writable, net_connect_result() tells.  Negative
+ * errno on failure. */
+int net_connect(const struct net_address *address);
+/* 0 when connected, else negative errno. */
+int net_connect_result(int fd);
+/* Raises the soft limit of open files to the hard one; returns the limit. */
+size_t net_raise_file_limit(void);
