@@ -20,6 +20,7 @@ struct loop_signal {
 struct loop {
     struct ev_loop *ev;
     ev_timer bound;
+    ev_check clock;
     ev_async wake;
     struct timers timers;
     struct list hooks;
@@ -52,6 +53,14 @@ static void on_bound(struct ev_loop *ev, ev_timer *w, int events)
     (void)ev, (void)w, (void)events;
 }
 
+/* Before any other callback of the turn: a timer set by one counts from now, not from the time
+ * before the wait. */
+static void on_clock(struct ev_loop *ev, ev_check *w, int events)
+{
+    (void)ev, (void)events;
+    loop_read_clock(w->data);
+}
+
 static void on_async(struct ev_loop *ev, ev_async *w, int events)
 {
     (void)ev, (void)events;
@@ -78,6 +87,10 @@ struct loop *loop_new(void)
     ev_async_init(&loop->wake, on_async);
     loop->wake.data = loop;
     ev_async_start(loop->ev, &loop->wake);
+    ev_check_init(&loop->clock, on_clock);
+    loop->clock.data = loop;
+    ev_set_priority(&loop->clock, EV_MAXPRI);
+    ev_check_start(loop->ev, &loop->clock);
     loop_read_clock(loop);
     return loop;
 }
@@ -99,6 +112,7 @@ void loop_free(struct loop *loop)
         return;
     loop_run_tasks(loop);
     ev_async_stop(loop->ev, &loop->wake);
+    ev_check_stop(loop->ev, &loop->clock);
     for (size_t i = 0; i < loop->signals_len; i++)
         ev_signal_stop(loop->ev, &loop->signals[i].watcher);
     ev_loop_destroy(loop->ev);
@@ -136,7 +150,6 @@ void loop_turn(struct loop *loop, int max_wait_ms)
         ev_run(loop->ev, EVRUN_ONCE);
         ev_timer_stop(loop->ev, &loop->bound);
     }
-    loop_read_clock(loop);
     timers_run(&loop->timers, loop_now_ms(loop));
     loop->max_wait_ms = -1;
     LIST_EACH(node, &loop->hooks)
@@ -243,6 +256,11 @@ void loop_hook_add(struct loop *loop, struct loop_hook *hook)
 void loop_hook_remove(struct loop_hook *hook)
 {
     list_remove(&hook->node);
+}
+
+void loop_again(struct loop *loop)
+{
+    loop->max_wait_ms = 0;
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)

@@ -59,6 +59,10 @@ void loop_timer_cancel(struct loop *loop, struct timer *t);
 void loop_hook_add(struct loop *loop, struct loop_hook *hook);
 void loop_hook_remove(struct loop_hook *hook);
 
+/* The next turn will not wait, so that the hooks run again soon: for whoever makes work for a hook
+ * that may already have run in this turn.  Costs nothing before the hooks. */
+void loop_again(struct loop *loop);
+
 /* Runs the task once at the end of this turn.  The task stays the caller's memory and may free
  * itself in run(). */
 void loop_defer(struct loop *loop, struct loop_task *task);
