@@ -71,10 +71,12 @@ enum status_code status_from_h2_error(uint32_t error_code)
         REFUSED_STREAM = 7,
         CANCEL = 8,
         ENHANCE_YOUR_CALM = 11,
-        INADEQUATE_SECURITY = 12
-    }; /* RFC 9113 section 7 */
+        INADEQUATE_SECURITY = 12,
+        CONNECTION_LOST = 0x10000 /* ours: the connection ended under the stream */
+    };                            /* RFC 9113 section 7 */
     switch (error_code) {
     case REFUSED_STREAM:
+    case CONNECTION_LOST:
         return STATUS_UNAVAILABLE;
     case CANCEL:
         return STATUS_CANCELLED;
