@@ -1,0 +1,665 @@
+#include "backend/server_call.h"
+
+#include "backend/error_details.h"
+#include "backend/request_head.h"
+#include "base/percent.h"
+#include "base/text.h"
+#include "grpc/compression.h"
+#include "grpc/frame.h"
+#include "grpc/proto_unpack.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CALL_ROOM = 512,                   /* arena bytes inside the call: enough for small requests */
+    CALL_MAX_ARENA = 64 * 1024 * 1024, /* a decoded request of 4 MiB in its worst shape fits */
+    MAX_PENDING = 8 * 1024 * 1024,     /* unread request bytes; the stream window is smaller */
+    MAX_REPLY = 64 * 1024 * 1024,
+    MAX_IDLE_CALLS = 256,
+    KEEP_CAP = 256 * 1024, /* scratch memory kept between messages */
+    WORTH_COMPRESSING = 1024,
+    TRAILER_MAX = 16 * 1024,
+};
+
+enum request_half { REQUEST_OPEN, REQUEST_ENDED, REQUEST_HANDLED };
+enum response_half { RESPONSE_NOT_STARTED, RESPONSE_STARTED, RESPONSE_ENDED };
+
+struct server_call {
+    struct list node; /* in the pool's live or idle list */
+    struct list runnable;
+    struct server_call_pool *pool;
+    struct h2_stream *stream;
+    const struct service *service; /* NULL: not known */
+    const struct method *method;   /* NULL: the call has failed at its headers */
+    enum request_half request_half;
+    enum response_half response_half;
+    bool full;     /* the send queue is full: nothing is produced and nothing taken in */
+    bool yielded;  /* in the pool's runnable list */
+    bool stepping; /* the request is complete enough for step() to run */
+    bool accepts_gzip;
+    bool replies_gzip;          /* grpc-encoding: gzip was announced */
+    enum compression encoding;  /* of the requests */
+    uint32_t status;            /* for the log */
+    uint64_t requests, replies; /* messages so far */
+    uint64_t start_us;
+    struct frame_reader reader;
+    struct buf pending;              /* bytes that came while full */
+    const ProtobufCMessage *request; /* the one message of a call whose client does not stream */
+    void *state;
+    struct timer deadline, sleep;
+    struct slice echo_initial, echo_trailing; /* values to be sent back; data NULL: none */
+    struct arena arena;
+    max_align_t room[CALL_ROOM / sizeof(max_align_t)];
+};
+
+#define FIELD(n, v)                                                                                \
+    {                                                                                              \
+        {(const uint8_t *)(n), sizeof(n) - 1},                                                     \
+        {                                                                                          \
+            (const uint8_t *)(v), sizeof(v) - 1                                                    \
+        }                                                                                          \
+    }
+#define FIXED_METADATA(array)                                                                      \
+    {                                                                                              \
+        .entries = (array), .count = sizeof(array) / sizeof *(array)                               \
+    }
+
+/* The head and the trailers of nearly every reply, built once. */
+static struct metadata_entry head_fields[] = {FIELD(":status", "200"),
+                                              FIELD("content-type", "application/grpc")};
+static const struct metadata head_plain = FIXED_METADATA(head_fields);
+static struct metadata_entry ok_fields[] = {FIELD("grpc-status", "0")};
+static const struct metadata trailers_ok = FIXED_METADATA(ok_fields);
+
+static void server_call_run(struct server_call *call);
+
+static bool client_streams(const struct server_call *call)
+{
+    return call->method->kind == METHOD_CLIENT_STREAM || call->method->kind == METHOD_BIDI_STREAM;
+}
+
+/* ---- the response ---- */
+
+static void response_to(struct server_call *call, enum response_half half)
+{
+    assert(half > call->response_half);
+    call->response_half = half;
+    if (half != RESPONSE_ENDED)
+        return;
+    loop_timer_cancel(call->pool->loop, &call->deadline);
+    loop_timer_cancel(call->pool->loop, &call->sleep);
+    list_remove(&call->runnable);
+    buf_fini(&call->pending);
+}
+
+/* Both halves are decided; what the client still sends is of no use (RFC 9113 section 8.1). */
+static void stop_upload(struct server_call *call)
+{
+    if (call->request_half == REQUEST_OPEN)
+        h2_stream_reset(call->stream, H2_NO_ERROR);
+}
+
+/* Builds what differs from the fixed head. */
+static const struct metadata *response_head(struct server_call *call, struct metadata *md)
+{
+    if (!call->replies_gzip && !call->echo_initial.data)
+        return &head_plain;
+    metadata_init(md, &call->arena, TRAILER_MAX);
+    for (size_t i = 0; i < head_plain.count; i++)
+        metadata_add_borrowed(md, head_fields[i].name, head_fields[i].value);
+    if (call->replies_gzip)
+        metadata_add_borrowed(md, SLICE("grpc-encoding"), SLICE("gzip"));
+    if (call->echo_initial.data)
+        metadata_add_borrowed(md, SLICE("x-grpc-test-echo-initial"), call->echo_initial);
+    return md;
+}
+
+static void response_begin(struct server_call *call, size_t first_len)
+{
+    struct metadata md;
+    call->replies_gzip = call->accepts_gzip && !call->method->raw &&
+                         (first_len >= WORTH_COMPRESSING || call->method->kind != METHOD_UNARY);
+    h2_stream_respond(call->stream, response_head(call, &md), false);
+    response_to(call, RESPONSE_STARTED);
+}
+
+static void add_status(struct metadata *md, const struct status *status, struct arena *arena)
+{
+    char digits[TEXT_UINT64_LEN];
+    struct slice number =
+        arena_copy(arena, slice_from(digits, text_format_uint64(digits, status->code)));
+    metadata_add_borrowed(md, SLICE("grpc-status"), number);
+    struct slice message = status_message(status);
+    char *text = message.len ? arena_alloc(arena, percent_encoded_max(message.len)) : NULL;
+    if (text)
+        metadata_add_borrowed(md, SLICE("grpc-message"),
+                              slice_from(text, percent_encode_message(message, text)));
+    char *base64 =
+        status->details.len ? arena_alloc(arena, text_base64_len(status->details.len)) : NULL;
+    if (base64)
+        metadata_add_borrowed(
+            md, SLICE("grpc-status-details-bin"),
+            slice_from(base64, text_base64_encode(status->details, false, base64)));
+}
+
+/* Trailers, or the trailers-only form when nothing was sent yet. */
+static void response_end(struct server_call *call, const struct status *status)
+{
+    struct metadata md;
+    bool alone = call->response_half == RESPONSE_NOT_STARTED;
+    metadata_init(&md, &call->arena, TRAILER_MAX);
+    if (alone)
+        for (size_t i = 0; i < head_plain.count; i++)
+            metadata_add_borrowed(&md, head_fields[i].name, head_fields[i].value);
+    add_status(&md, status, &call->arena);
+    if (call->echo_trailing.data)
+        metadata_add_borrowed(&md, SLICE("x-grpc-test-echo-trailing-bin"), call->echo_trailing);
+    if (call->encoding == COMPRESSION_UNKNOWN)
+        metadata_add_borrowed(&md, SLICE("grpc-accept-encoding"), SLICE(COMPRESSION_ACCEPT));
+    call->status = status->code;
+    if (alone)
+        h2_stream_respond(call->stream, &md, true);
+    else
+        h2_stream_trailers(call->stream, &md);
+    response_to(call, RESPONSE_ENDED);
+    stop_upload(call);
+}
+
+void server_call_fail(struct server_call *call, const struct status *status)
+{
+    assert(status->code != STATUS_OK);
+    if (call->response_half != RESPONSE_ENDED)
+        response_end(call, status);
+}
+
+void server_call_fail_field(struct server_call *call, const char *field, const char *format, ...)
+{
+    char text[STATUS_TEXT_LEN];
+    struct status st;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    status_set(&st, STATUS_INVALID_ARGUMENT, "%s", text);
+    st.details = error_details_bad_request(&st, field, &call->arena);
+    server_call_fail(call, &st);
+}
+
+void server_call_finish(struct server_call *call)
+{
+    assert(call->response_half != RESPONSE_ENDED);
+    if (call->response_half == RESPONSE_NOT_STARTED)
+        response_begin(call, 0);
+    if (call->echo_trailing.data) {
+        struct status ok;
+        status_ok(&ok);
+        response_end(call, &ok);
+        return;
+    }
+    h2_stream_trailers(call->stream, &trailers_ok);
+    response_to(call, RESPONSE_ENDED);
+    stop_upload(call);
+}
+
+/* Sends payload, which stands behind FRAME_PREFIX_LEN free bytes. */
+static bool send_framed(struct server_call *call, uint8_t *at, size_t payload_len)
+{
+    struct buf *packed = &call->pool->gzip;
+    struct slice payload = slice_from(at + FRAME_PREFIX_LEN, payload_len);
+    if (call->replies_gzip && payload_len >= WORTH_COMPRESSING) {
+        buf_reset(packed, KEEP_CAP);
+        if (compression_deflate(payload, packed) == 0 && buf_len(packed) < payload_len) {
+            uint8_t prefix[FRAME_PREFIX_LEN];
+            frame_write_prefix(prefix, FRAME_COMPRESSED, (uint32_t)buf_len(packed));
+            return h2_stream_write2(call->stream, slice_from(prefix, sizeof prefix),
+                                    buf_slice(packed));
+        }
+    }
+    frame_write_prefix(at, 0, (uint32_t)payload_len);
+    return h2_stream_write(call->stream, slice_from(at, FRAME_PREFIX_LEN + payload_len));
+}
+
+bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply)
+{
+    assert(call->response_half != RESPONSE_ENDED);
+    size_t len = protobuf_c_message_get_packed_size(reply);
+    struct buf *scratch = &call->pool->scratch;
+    buf_reset(scratch, KEEP_CAP);
+    uint8_t *at = len < MAX_REPLY ? buf_reserve(scratch, FRAME_PREFIX_LEN + len) : NULL;
+    if (!at) {
+        struct status st;
+        status_set(&st, STATUS_RESOURCE_EXHAUSTED, "no room for a reply of %zu bytes", len);
+        server_call_fail(call, &st);
+        return false;
+    }
+    protobuf_c_message_pack(reply, at + FRAME_PREFIX_LEN);
+    if (call->response_half == RESPONSE_NOT_STARTED)
+        response_begin(call, len);
+    call->replies++;
+    call->full = !send_framed(call, at, len);
+    return !call->full;
+}
+
+void server_call_answer(struct server_call *call, const ProtobufCMessage *reply)
+{
+    server_call_reply(call, reply);
+    if (call->response_half != RESPONSE_ENDED)
+        server_call_finish(call);
+}
+
+/* ---- running ---- */
+
+void *server_call_state(struct server_call *call)
+{
+    return call->state;
+}
+
+struct arena *server_call_arena(struct server_call *call)
+{
+    return &call->arena;
+}
+
+bool server_call_draining(const struct server_call *call)
+{
+    return call->pool->draining;
+}
+
+static void on_sleep_over(void *arg)
+{
+    server_call_run(arg);
+}
+
+void server_call_sleep(struct server_call *call, uint64_t ms)
+{
+    if (ms > 0 && call->response_half != RESPONSE_ENDED)
+        loop_timer_set(call->pool->loop, &call->sleep, loop_now_ms(call->pool->loop) + ms);
+}
+
+void server_call_yield(struct server_call *call)
+{
+    if (call->response_half == RESPONSE_ENDED)
+        return;
+    call->yielded = true;
+    list_append(&call->pool->runnable, &call->runnable);
+}
+
+static void server_call_run(struct server_call *call)
+{
+    while (call->stepping && call->response_half != RESPONSE_ENDED && !call->full &&
+           !call->yielded && !call->sleep.place)
+        call->method->step(call);
+}
+
+/* Gives every call that yielded one turn; those that yield again wait for the next. */
+static int on_turn_end(void *arg)
+{
+    struct server_call_pool *pool = arg;
+    struct list now;
+    list_init(&now);
+    while (!list_empty(&pool->runnable)) {
+        struct list *node = pool->runnable.next;
+        list_remove(node);
+        list_append(&now, node);
+    }
+    while (!list_empty(&now)) {
+        struct server_call *call = LIST_ENTRY(now.next, struct server_call, runnable);
+        list_remove(&call->runnable);
+        call->yielded = false;
+        server_call_run(call);
+    }
+    return list_empty(&pool->runnable) ? -1 : 0;
+}
+
+/* ---- the request ---- */
+
+static void fail_frame(struct server_call *call, enum frame_result result,
+                       const struct frame *frame)
+{
+    struct status st;
+    if (result == FRAME_TOO_LARGE)
+        status_set(&st, STATUS_RESOURCE_EXHAUSTED,
+                   "request message of %zu bytes is larger than the limit of %d bytes",
+                   frame->payload.len, SERVER_CALL_MAX_MESSAGE);
+    else if (result == FRAME_BAD_FLAGS)
+        status_set(&st, STATUS_INTERNAL, "request message has the unknown flags 0x%02x",
+                   frame->flags);
+    else
+        status_set(&st, STATUS_RESOURCE_EXHAUSTED, "no memory for a request message");
+    server_call_fail(call, &st);
+}
+
+/* The message without compression; false with *st filled. */
+static bool inflate_frame(struct server_call *call, struct frame *frame, struct status *st)
+{
+    if (!(frame->flags & FRAME_COMPRESSED))
+        return true;
+    if (call->encoding != COMPRESSION_GZIP) {
+        status_set(st, STATUS_INTERNAL,
+                   "request message is flagged as compressed, but there is no grpc-encoding");
+        return false;
+    }
+    struct buf *inflated = &call->pool->gzip;
+    buf_fini(inflated);
+    buf_init(inflated, SERVER_CALL_MAX_MESSAGE);
+    bool ok = compression_inflate(frame->payload, inflated, st);
+    frame->payload = buf_slice(inflated);
+    inflated->max_len = MAX_REPLY;
+    return ok;
+}
+
+static void on_single_message(struct server_call *call, struct slice payload)
+{
+    struct status st;
+    call->request = proto_unpack_in(call->method->request, payload, &call->arena, &st);
+    if (!call->request)
+        server_call_fail(call, &st);
+}
+
+static void on_streamed_message(struct server_call *call, struct slice payload)
+{
+    struct status st;
+    struct arena *arena = &call->pool->messages;
+    const ProtobufCMessage *m = proto_unpack_in(call->method->request, payload, arena, &st);
+    if (m)
+        call->method->on_message(call, m);
+    else
+        server_call_fail(call, &st);
+    arena_fini(arena);
+}
+
+static void on_frame(struct server_call *call, struct frame *frame)
+{
+    struct status st;
+    call->requests++;
+    if (call->requests > 1 && !client_streams(call)) {
+        status_set(&st, STATUS_UNIMPLEMENTED, "%s takes exactly one request message",
+                   call->method->name);
+        server_call_fail(call, &st);
+    } else if (!inflate_frame(call, frame, &st)) {
+        server_call_fail(call, &st);
+    } else if (client_streams(call)) {
+        on_streamed_message(call, frame->payload);
+    } else {
+        on_single_message(call, frame->payload);
+    }
+}
+
+/* Handles the messages in `input` until the send queue is full; returns what is left.  The stream's
+ * window is given back for what was taken only. */
+static struct slice feed(struct server_call *call, struct slice input)
+{
+    size_t len = input.len;
+    while (call->response_half != RESPONSE_ENDED && !call->full) {
+        struct frame frame;
+        enum frame_result result = frame_reader_next(&call->reader, &input, &frame);
+        if (result == FRAME_NEED_MORE)
+            break;
+        if (result == FRAME_READY)
+            on_frame(call, &frame);
+        else
+            fail_frame(call, result, &frame);
+    }
+    if (call->response_half == RESPONSE_ENDED)
+        input = slice_skip(input, input.len);
+    h2_stream_consume(call->stream, len - input.len);
+    return input;
+}
+
+/* Everything the client sent has been taken in. */
+static void handle_request_end(struct server_call *call)
+{
+    struct status st;
+    call->request_half = REQUEST_HANDLED;
+    if (call->response_half == RESPONSE_ENDED)
+        return;
+    if (frame_reader_mid_frame(&call->reader)) {
+        status_set(&st, STATUS_INTERNAL, "request ends in the middle of a message");
+        server_call_fail(call, &st);
+    } else if (client_streams(call)) {
+        call->method->on_half_close(call);
+    } else if (!call->request) {
+        status_set(&st, STATUS_UNIMPLEMENTED, "%s takes exactly one request message, not none",
+                   call->method->name);
+        server_call_fail(call, &st);
+    } else {
+        call->method->on_message(call, call->request);
+        call->stepping = call->method->step != NULL;
+        server_call_run(call);
+    }
+}
+
+static void on_data(void *arg, struct slice data)
+{
+    struct server_call *call = arg;
+    if (call->response_half == RESPONSE_ENDED) {
+        h2_stream_consume(call->stream, data.len);
+        return;
+    }
+    struct slice rest = buf_len(&call->pending) ? data : feed(call, data);
+    if (rest.len > 0 && buf_append_slice(&call->pending, rest) < 0) {
+        struct status st;
+        status_set(&st, STATUS_RESOURCE_EXHAUSTED, "no memory for the request");
+        server_call_fail(call, &st);
+    }
+}
+
+static void on_end(void *arg, const struct metadata *trailers)
+{
+    struct server_call *call = arg;
+    (void)trailers;
+    assert(call->request_half == REQUEST_OPEN);
+    call->request_half = REQUEST_ENDED;
+    if (buf_len(&call->pending) == 0)
+        handle_request_end(call);
+}
+
+static void on_writable(void *arg)
+{
+    struct server_call *call = arg;
+    call->full = false;
+    if (call->response_half == RESPONSE_ENDED)
+        return;
+    if (buf_len(&call->pending) > 0) {
+        struct slice rest = feed(call, buf_slice(&call->pending));
+        if (call->response_half == RESPONSE_ENDED)
+            return;
+        buf_consume(&call->pending, buf_len(&call->pending) - rest.len);
+        if (rest.len == 0 && call->request_half == REQUEST_ENDED)
+            handle_request_end(call);
+    }
+    server_call_run(call);
+}
+
+static void log_call(struct server_call *call, uint32_t error_code)
+{
+    struct log *log = call->pool->log;
+    if (!log || !log_begin(log, LOG_LEVEL_INFO, "call"))
+        return;
+    log_text(log, "service", call->service ? call->service->name : "");
+    log_text(log, "method", call->method ? call->method->name : "");
+    if (call->response_half == RESPONSE_ENDED && error_code == H2_NO_ERROR)
+        log_text(log, "status", status_name(call->status));
+    else
+        log_text(log, "status", status_name(status_from_h2_error(error_code)));
+    log_uint(log, "requests", call->requests);
+    log_uint(log, "replies", call->replies);
+    log_duration_us(log, "duration_ms", loop_now_us(call->pool->loop) - call->start_us);
+    log_end(log);
+}
+
+static void on_close(void *arg, uint32_t error_code)
+{
+    struct server_call *call = arg;
+    struct server_call_pool *pool = call->pool;
+    log_call(call, error_code);
+    if (call->response_half != RESPONSE_ENDED)
+        response_to(call, RESPONSE_ENDED);
+    frame_reader_fini(&call->reader);
+    arena_fini(&call->arena);
+    list_remove(&call->node);
+    pool->live_len--;
+    if (pool->idle_len == MAX_IDLE_CALLS) {
+        free(call);
+        return;
+    }
+    pool->idle_len++;
+    list_append(&pool->idle, &call->node);
+}
+
+static const struct h2_stream_events stream_events = {
+    .on_data = on_data, .on_end = on_end, .on_writable = on_writable, .on_close = on_close};
+
+/* ---- the start ---- */
+
+/* An answer for something that is not gRPC at all.  Its body is read and dropped: a reset here
+ * would hide errors in the rest of the request that RFC 9113 wants answered. */
+static void refuse(struct h2_stream *stream, enum request_refusal refusal)
+{
+    static struct metadata_entry not_grpc[] = {FIELD(":status", "415"),
+                                               FIELD("content-type", "text/plain")};
+    static struct metadata_entry not_post[] = {
+        FIELD(":status", "405"), FIELD("content-type", "text/plain"), FIELD("allow", "POST")};
+    static const struct metadata head_not_grpc = FIXED_METADATA(not_grpc);
+    static const struct metadata head_not_post = FIXED_METADATA(not_post);
+    bool is_post = refusal != REQUEST_NOT_POST;
+    h2_stream_set_events(stream, NULL, NULL);
+    h2_stream_respond(stream, is_post ? &head_not_grpc : &head_not_post, false);
+    h2_stream_write(stream,
+                    is_post ? SLICE("This is a gRPC server: use content-type application/grpc.\n")
+                            : SLICE("This is a gRPC server: use the method POST.\n"));
+    h2_stream_end(stream);
+}
+
+static struct server_call *server_call_new(struct server_call_pool *pool)
+{
+    struct server_call *call;
+    if (list_empty(&pool->idle)) {
+        call = malloc(sizeof *call);
+        if (!call)
+            return NULL;
+    } else {
+        call = LIST_ENTRY(pool->idle.prev, struct server_call, node);
+        list_remove(&call->node);
+        pool->idle_len--;
+    }
+    memset(call, 0, offsetof(struct server_call, room));
+    call->pool = pool;
+    call->start_us = loop_now_us(pool->loop);
+    list_init(&call->runnable);
+    list_append(&pool->live, &call->node);
+    pool->live_len++;
+    arena_init(&call->arena, call->room, sizeof call->room, CALL_MAX_ARENA);
+    frame_reader_init(&call->reader, FRAME_COMPRESSED, SERVER_CALL_MAX_MESSAGE);
+    buf_init(&call->pending, MAX_PENDING);
+    return call;
+}
+
+static void on_deadline(void *arg)
+{
+    struct status st;
+    status_set(&st, STATUS_DEADLINE_EXCEEDED, "the deadline of the call has passed");
+    server_call_fail(arg, &st);
+}
+
+/* Takes over what the head says; false with *st filled. */
+static bool server_call_open(struct server_call *call, struct request_head *head, struct status *st)
+{
+    struct loop *loop = call->pool->loop;
+    bool ok = request_head_check(head, st);
+    call->service = head->service;
+    call->method = head->method;
+    call->encoding = head->encoding;
+    call->accepts_gzip = head->accepts_gzip;
+    if (head->echo_initial.data)
+        call->echo_initial = arena_copy(&call->arena, head->echo_initial);
+    if (head->echo_trailing.data)
+        call->echo_trailing = arena_copy(&call->arena, head->echo_trailing);
+    if (!ok)
+        return false;
+    if (call->method->state_len > 0) {
+        call->state = arena_zalloc(&call->arena, call->method->state_len);
+        if (!call->state) {
+            status_set(st, STATUS_RESOURCE_EXHAUSTED, "no memory for the call");
+            return false;
+        }
+    }
+    call->sleep = (struct timer){.on_expire = on_sleep_over, .arg = call};
+    call->deadline = (struct timer){.on_expire = on_deadline, .arg = call};
+    if (head->timeout_us != UINT64_MAX)
+        loop_timer_set(loop, &call->deadline, (loop_now_us(loop) + head->timeout_us + 999) / 1000);
+    return true;
+}
+
+void server_call_start(struct server_call_pool *pool, struct h2_stream *stream,
+                       const struct metadata *headers, bool end)
+{
+    struct status st;
+    struct request_head head;
+    request_head_read(&head, headers);
+    enum request_refusal refusal = request_head_refusal(&head);
+    if (refusal != REQUEST_IS_GRPC) {
+        refuse(stream, refusal);
+        return;
+    }
+    struct server_call *call = server_call_new(pool);
+    if (!call) {
+        h2_stream_reset(stream, H2_REFUSED_STREAM);
+        return;
+    }
+    call->stream = stream;
+    call->request_half = end ? REQUEST_ENDED : REQUEST_OPEN;
+    h2_stream_set_events(stream, &stream_events, call);
+    if (!server_call_open(call, &head, &st))
+        server_call_fail(call, &st);
+    else if (end)
+        handle_request_end(call);
+}
+
+/* ---- the pool ---- */
+
+void server_call_pool_init(struct server_call_pool *pool, struct loop *loop, struct log *log)
+{
+    *pool = (struct server_call_pool){
+        .loop = loop, .log = log, .hook = {.on_turn_end = on_turn_end, .arg = pool}};
+    list_init(&pool->live);
+    list_init(&pool->idle);
+    list_init(&pool->runnable);
+    buf_init(&pool->scratch, MAX_REPLY);
+    buf_init(&pool->gzip, MAX_REPLY);
+    arena_init(&pool->messages, NULL, 0, CALL_MAX_ARENA);
+    loop_hook_add(loop, &pool->hook);
+}
+
+void server_call_pool_fini(struct server_call_pool *pool)
+{
+    assert(list_empty(&pool->live));
+    loop_hook_remove(&pool->hook);
+    LIST_EACH(node, &pool->idle)
+    free(LIST_ENTRY(node, struct server_call, node));
+    buf_fini(&pool->scratch);
+    buf_fini(&pool->gzip);
+    arena_fini(&pool->messages);
+}
+
+void server_call_pool_drain(struct server_call_pool *pool)
+{
+    pool->draining = true;
+    LIST_EACH(node, &pool->live)
+    {
+        struct server_call *call = LIST_ENTRY(node, struct server_call, node);
+        if (call->method && call->method->on_drain && call->response_half != RESPONSE_ENDED)
+            call->method->on_drain(call);
+    }
+}
+
+void server_call_pool_cancel(struct server_call_pool *pool)
+{
+    struct status st;
+    status_set(&st, STATUS_UNAVAILABLE, "the server is shutting down");
+    LIST_EACH(node, &pool->live)
+    server_call_fail(LIST_ENTRY(node, struct server_call, node), &st);
+}
