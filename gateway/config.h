@@ -1,0 +1,51 @@
+/* config: everything a user can set, with its default.  Filled once at start, immutable afterwards.
+ */
+#pragma once
+#include "base/log.h"
+#include "base/net.h"
+
+enum { CONFIG_MAX_LISTEN = 16, CONFIG_MAX_ORIGINS = 64, CONFIG_MAX_FILES = 32 };
+enum config_switch { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
+
+struct config_limits {
+    size_t max_message_bytes; /* one request message, uncompressed */
+    size_t max_reply_bytes;   /* one reply message, uncompressed */
+    size_t max_header_bytes;  /* request header section */
+    size_t max_header_count;
+    size_t max_target_bytes;
+    uint64_t
+        header_timeout_ms;  /* headers complete, from accept or the first byte of a later request */
+    uint64_t body_grace_ms; /* before the minimum rate of a body counts */
+    uint32_t min_body_rate; /* bytes per second, both directions */
+    uint64_t stall_timeout_ms;     /* no byte of a body, or none taken of a response */
+    uint64_t keepalive_timeout_ms; /* idle connection */
+    uint64_t connect_timeout_ms;   /* upstream */
+    uint64_t drain_timeout_ms;
+    uint64_t max_timeout_ms;          /* cap of a call's deadline; 0: none */
+    size_t max_in_flight, max_queued; /* per upstream and worker */
+    size_t max_buffered_bytes;        /* per worker */
+};
+
+struct config {
+    struct net_address listen[CONFIG_MAX_LISTEN];
+    size_t listen_count;
+    bool admin_on;
+    struct net_address admin;
+    const char *upstream; /* the target as given */
+    struct net_address upstream_address;
+    const char *upstream_authority; /* NULL: the target */
+    const char *descriptors[CONFIG_MAX_FILES];
+    size_t descriptors_count;
+    const char *cors_origins[CONFIG_MAX_ORIGINS]; /* exact, or "*" */
+    size_t cors_origins_count;
+    unsigned workers;
+    enum config_switch console;
+    bool json_ignore_unknown;
+    enum log_format log_format;
+    enum log_level log_level;
+    bool loopback_only; /* computed: every listener is loopback */
+    struct config_limits limits;
+};
+
+/* The defaults of every field. */
+void config_init(struct config *config);

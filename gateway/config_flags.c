@@ -1,0 +1,307 @@
+#include "gateway/config_flags.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#define AT(member) offsetof(struct config_flags, member)
+#define NOT_BUILT "Not built yet."
+
+enum {
+    MAX_MESSAGE_BYTES = INT32_MAX, /* gRPC lengths have 32 bits */
+    MAX_WORKERS = 256,
+    DAY_MS = 24 * 60 * 60 * 1000,
+    MAX_ENVIRONMENT_BYTES = 64 << 10,
+    LOG_OFF_CHOICE = 4
+};
+
+const struct option config_flags_options[] = {
+    {"upstream", "TARGET", "The gRPC server: HOST:PORT, unix:PATH, dns:///HOST:PORT. Required.",
+     NULL, 0, 0, AT(upstream), OPTION_LIST, 'u'},
+    {"listen", "ADDR:PORT",
+     "Where HTTP is served; repeatable (default 127.0.0.1:8080).\n"
+     "Port 0 picks a free one and prints it; unix:PATH.",
+     NULL, 0, 0, AT(listen), OPTION_LIST, 'l'},
+    {"admin", "ADDR:PORT",
+     "Where /metrics, /healthz and /readyz are served, or off\n(default 127.0.0.1:9901).", NULL, 0,
+     0, AT(admin), OPTION_TEXT, 0},
+    {"descriptors", "FILE",
+     "A descriptor set instead of server reflection; repeatable. Made by\n"
+     "protoc --include_imports --include_source_info --descriptor_set_out=FILE.",
+     NULL, 0, 0, AT(descriptors), OPTION_LIST, 0},
+    {"upstream-authority", "NAME", "What the upstream sees as :authority (default: the target).",
+     NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0},
+    {"cors-origin", "ORIGIN",
+     "A web origin whose pages may call; repeatable; * for all.\n"
+     "Default: same origin, and loopback pages while every listener is loopback.",
+     NULL, 0, 0, AT(cors_origin), OPTION_LIST, 0},
+    {"workers", "N", "Threads, each with a loop of its own (default: one per core).", NULL, 1,
+     MAX_WORKERS, AT(workers), OPTION_NUMBER, 0},
+    {"max-message-bytes", "N", "Largest request message, uncompressed (default 4194304).", NULL, 1,
+     MAX_MESSAGE_BYTES, AT(max_message_bytes), OPTION_NUMBER, 0},
+    {"max-reply-bytes", "N", "Largest reply message, uncompressed (default 16777216).", NULL, 1,
+     MAX_MESSAGE_BYTES, AT(max_reply_bytes), OPTION_NUMBER, 0},
+    {"max-timeout", "D", "Cap on every call's deadline; 0: none (the default).", NULL, 0, 0,
+     AT(max_timeout), OPTION_DURATION, 0},
+    {"header-timeout", "D", "For a request's header section to be complete (default 10s).", NULL, 1,
+     DAY_MS, AT(header_timeout), OPTION_DURATION, 0},
+    {"body-grace", "D", "Before a request body must keep a minimum rate (default 5s).", NULL, 1,
+     DAY_MS, AT(body_grace), OPTION_DURATION, 0},
+    {"stall-timeout", "D",
+     "Without a byte of a request body, or with none taken of a\nresponse (default 30s).", NULL, 1,
+     DAY_MS, AT(stall_timeout), OPTION_DURATION, 0},
+    {"keepalive-timeout", "D", "Until an idle connection is closed (default 1m).", NULL, 1, DAY_MS,
+     AT(keepalive_timeout), OPTION_DURATION, 0},
+    {"upstream-connect-timeout", "D", "For a connection to the upstream (default 5s).", NULL, 1,
+     DAY_MS, AT(upstream_connect_timeout), OPTION_DURATION, 0},
+    {"drain-timeout", "D", "For calls in progress after SIGTERM (default 30s).", NULL, 0, DAY_MS,
+     AT(drain_timeout), OPTION_DURATION, 0},
+    {"log-format", "FORMAT", "How log lines look (default text).", "text|json", 0, 0,
+     AT(log_format), OPTION_CHOICE, 0},
+    {"log-level", "LEVEL", "What is logged (default info).", "error|warn|info|debug|off", 0, 0,
+     AT(log_level), OPTION_CHOICE, 0},
+    {"console", "WHEN", "The page at /; auto, the default: while every listener is loopback.",
+     "auto|on|off", 0, 0, AT(console), OPTION_CHOICE, 0},
+    {"json-ignore-unknown", NULL, "Skip unknown JSON fields instead of refusing them.", NULL, 0, 0,
+     AT(json_ignore_unknown), OPTION_FLAG, 0},
+    {"config", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"http-rules", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"tls-cert", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"tls-key", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"upstream-tls", NULL, NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"upstream-ca", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"upstream-cert", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {"upstream-key", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+    {.name = NULL},
+};
+
+static int fail(char *error, int result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int fail(char *error, int result, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error, OPTION_ERROR_LEN, format, args);
+    va_end(args);
+    return result;
+}
+
+void config_flags_init(struct config_flags *flags)
+{
+    struct config config;
+    config_init(&config);
+    const struct config_limits *limits = &config.limits;
+    *flags = (struct config_flags){
+        .workers = config.workers,
+        .max_message_bytes = limits->max_message_bytes,
+        .max_reply_bytes = limits->max_reply_bytes,
+        .max_timeout = limits->max_timeout_ms,
+        .drain_timeout = limits->drain_timeout_ms,
+        .header_timeout = limits->header_timeout_ms,
+        .body_grace = limits->body_grace_ms,
+        .stall_timeout = limits->stall_timeout_ms,
+        .keepalive_timeout = limits->keepalive_timeout_ms,
+        .upstream_connect_timeout = limits->connect_timeout_ms,
+        .console = SWITCH_AUTO,
+        .log_format = LOG_FORMAT_TEXT,
+        .log_level = LOG_LEVEL_INFO,
+    };
+    arena_init(&flags->words, NULL, 0, MAX_ENVIRONMENT_BYTES);
+}
+
+void config_flags_fini(struct config_flags *flags)
+{
+    arena_fini(&flags->words);
+}
+
+/* Sets the option from a variable's value; a list from each of its words. */
+static int take_variable(struct config_flags *flags, const struct option *row, const char *value,
+                         char *error)
+{
+    struct slice rest = slice_from_string(value);
+    do {
+        struct slice word = row->kind == OPTION_LIST ? slice_cut(&rest, ' ') : rest;
+        if (row->kind == OPTION_LIST && word.len == 0)
+            continue;
+        const char *copy = (const char *)arena_copy(&flags->words, word).data;
+        if (!copy)
+            return fail(error, -EINVAL, "too long");
+        int result = option_set(row, flags, copy, error);
+        if (result < 0)
+            return result;
+    } while (row->kind == OPTION_LIST && rest.data);
+    return 0;
+}
+
+int config_flags_environment(struct config_flags *flags, char *(*get)(const char *name),
+                             char error[static OPTION_ERROR_LEN])
+{
+    for (const struct option *row = config_flags_options; row->name; row++) {
+        char variable[64], reason[OPTION_ERROR_LEN];
+        snprintf(variable, sizeof variable, "DRAWBRIDGE_%s", row->name);
+        for (char *c = variable; *c; c++)
+            *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        const char *value = get(variable);
+        if (value && *value && take_variable(flags, row, value, reason) < 0)
+            return fail(error, -EINVAL, "%s: %.190s", variable, reason);
+    }
+    return 0;
+}
+
+int config_flags_parse(struct config_flags *flags, int argc, char **argv,
+                       char error[static OPTION_ERROR_LEN])
+{
+    struct config_flags given = *flags;
+    given.upstream.count = given.listen.count = 0;
+    given.descriptors.count = given.cors_origin.count = 0;
+    if (options_parse(config_flags_options, &given, argc, argv, NULL, error) < 0)
+        return -EINVAL;
+    const struct config_flags before = *flags;
+    *flags = given;
+    if (given.upstream.count == 0)
+        flags->upstream = before.upstream;
+    if (given.listen.count == 0)
+        flags->listen = before.listen;
+    if (given.descriptors.count == 0)
+        flags->descriptors = before.descriptors;
+    if (given.cors_origin.count == 0)
+        flags->cors_origin = before.cors_origin;
+    return 0;
+}
+
+/* `what` names the option in the sentence. */
+static int parse_address(const char *what, const char *text, struct net_address *address,
+                         char *error)
+{
+    int result = net_parse(text, address);
+    if (result == -ENOENT)
+        return fail(error, result, "%s %.100s: no address is known for that host", what, text);
+    if (result == -ENAMETOOLONG)
+        return fail(error, result, "%s %.100s: the path is too long for a unix socket", what, text);
+    if (result < 0)
+        return fail(error, -EINVAL, "%s needs HOST:PORT or unix:PATH, not \"%.100s\"", what, text);
+    return 0;
+}
+
+int config_target_parse(const char *target, struct net_address *address, const char **authority,
+                        char error[static OPTION_ERROR_LEN])
+{
+    static const char *const prefixes[] = {"dns:///", "dns:", "ipv4:", "ipv6:"};
+    if (strstr(target, "http://") == target || strstr(target, "https://") == target)
+        return fail(error, -EINVAL, "write the target as HOST:PORT, without \"%.*s\"",
+                    (int)(strstr(target, "//") + 2 - target), target);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (strncmp(target, prefixes[i], strlen(prefixes[i])) == 0) {
+            target += strlen(prefixes[i]);
+            break;
+        }
+    }
+    if (strchr(target, ',') || strncmp(target, "//", 2) == 0)
+        return fail(error, -EINVAL,
+                    "several addresses and name servers in a target are not built yet: \"%.100s\"",
+                    target);
+    *authority = strncmp(target, "unix:", 5) == 0 ? "localhost" : target;
+    return parse_address("the target", target, address, error);
+}
+
+static int apply_listeners(const struct config_flags *flags, struct config *config, char *error)
+{
+    static const char *const by_default = "127.0.0.1:8080";
+    const char *const *texts = flags->listen.count ? flags->listen.items : &by_default;
+    config->listen_count = flags->listen.count ? flags->listen.count : 1;
+    if (config->listen_count > CONFIG_MAX_LISTEN)
+        return fail(error, -EINVAL, "--listen is given more than %d times", CONFIG_MAX_LISTEN);
+    config->loopback_only = true;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        int result = parse_address("--listen", texts[i], &config->listen[i], error);
+        if (result < 0)
+            return result;
+        config->loopback_only &= net_is_loopback(&config->listen[i]);
+    }
+    const char *admin = flags->admin ? flags->admin : "127.0.0.1:9901";
+    config->admin_on = strcmp(admin, "off") != 0;
+    return config->admin_on ? parse_address("--admin", admin, &config->admin, error) : 0;
+}
+
+static int apply_upstream(const struct config_flags *flags, struct config *config, char *error)
+{
+    if (flags->upstream.count == 0)
+        return fail(error, -EINVAL, "--upstream HOST:PORT is required: the gRPC server to serve");
+    if (flags->upstream.count > 1)
+        return fail(error, -EINVAL, "more than one --upstream is not built yet");
+    config->upstream = flags->upstream.items[0];
+    int result = config_target_parse(config->upstream, &config->upstream_address,
+                                     &config->upstream_authority, error);
+    if (flags->upstream_authority)
+        config->upstream_authority = flags->upstream_authority;
+    return result;
+}
+
+/* An origin as browsers send it (RFC 6454 section 6.1): scheme://host[:port], lower case, and
+ * nothing behind it. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+    if (strcmp(text, "*") == 0)
+        return true;
+    if (!host || host == text || host[3] == 0)
+        return false;
+    for (const char *c = text; *c; c++)
+        if (*c <= ' ' || *c >= 0x7f || isupper((unsigned char)*c) || (c >= host + 3 && *c == '/'))
+            return false;
+    return true;
+}
+
+static int apply_lists(const struct config_flags *flags, struct config *config, char *error)
+{
+    if (flags->descriptors.count > CONFIG_MAX_FILES)
+        return fail(error, -EINVAL, "--descriptors is given more than %d times", CONFIG_MAX_FILES);
+    config->descriptors_count = flags->descriptors.count;
+    for (size_t i = 0; i < flags->descriptors.count; i++)
+        config->descriptors[i] = flags->descriptors.items[i];
+    config->cors_origins_count = flags->cors_origin.count;
+    for (size_t i = 0; i < flags->cors_origin.count; i++) {
+        const char *origin = flags->cors_origin.items[i];
+        if (!is_origin(origin))
+            return fail(error, -EINVAL,
+                        "--cors-origin needs an origin such as https://app.example, lower case and "
+                        "without a path, or *, not \"%.80s\"",
+                        origin);
+        config->cors_origins[i] = origin;
+    }
+    return 0;
+}
+
+static void apply_limits(const struct config_flags *flags, struct config_limits *limits)
+{
+    limits->max_message_bytes = flags->max_message_bytes;
+    limits->max_reply_bytes = flags->max_reply_bytes;
+    limits->max_timeout_ms = flags->max_timeout;
+    limits->drain_timeout_ms = flags->drain_timeout;
+    limits->header_timeout_ms = flags->header_timeout;
+    limits->body_grace_ms = flags->body_grace;
+    limits->stall_timeout_ms = flags->stall_timeout;
+    limits->keepalive_timeout_ms = flags->keepalive_timeout;
+    limits->connect_timeout_ms = flags->upstream_connect_timeout;
+}
+
+int config_flags_apply(const struct config_flags *flags, struct config *config,
+                       char error[static OPTION_ERROR_LEN])
+{
+    config_init(config);
+    int result = apply_upstream(flags, config, error);
+    if (result == 0)
+        result = apply_lists(flags, config, error);
+    if (result == 0)
+        result = apply_listeners(flags, config, error);
+    config->workers = (unsigned)flags->workers;
+    config->console = (enum config_switch)flags->console;
+    config->json_ignore_unknown = flags->json_ignore_unknown;
+    config->log_format = (enum log_format)flags->log_format;
+    config->log_level =
+        flags->log_level == LOG_OFF_CHOICE ? LOG_LEVEL_OFF : (enum log_level)flags->log_level;
+    apply_limits(flags, &config->limits);
+    return result;
+}

@@ -1,0 +1,45 @@
+/* config_flags: the options of `drawbridge serve` as one table, and what they mean for a struct
+ * config.  Each option is also an environment variable (--max-timeout is DRAWBRIDGE_MAX_TIMEOUT; a
+ * list is separated by spaces); an option on the command line wins over its variable, a list as a
+ * whole.  A new setting is one member, one row and one line in config_flags_apply(). */
+#pragma once
+#include "base/arena.h"
+#include "base/options.h"
+#include "gateway/config.h"
+
+struct config_flags {
+    struct option_list upstream, listen, descriptors, cors_origin;
+    const char *admin; /* "ADDR:PORT" or "off" */
+    const char *upstream_authority;
+    uint64_t workers, max_message_bytes, max_reply_bytes;
+    uint64_t max_timeout, drain_timeout, header_timeout, body_grace, stall_timeout; /* ms */
+    uint64_t keepalive_timeout, upstream_connect_timeout;                           /* ms */
+    int console, log_format, log_level; /* places in their choices */
+    bool json_ignore_unknown;
+    struct arena words; /* copies of what came from the environment */
+};
+
+extern const struct option config_flags_options[];
+
+/* The defaults of config_init(). */
+void config_flags_init(struct config_flags *flags);
+void config_flags_fini(struct config_flags *flags);
+/* Takes the variables that `get` (getenv) knows.  0, or -EINVAL with a sentence naming the variable
+ * in `error`. */
+int config_flags_environment(struct config_flags *flags, char *(*get)(const char *name),
+                             char error[static OPTION_ERROR_LEN]);
+/* Takes the command line (argv[0] is skipped) over what is there.  0, or -EINVAL with a sentence.
+ */
+int config_flags_parse(struct config_flags *flags, int argc, char **argv,
+                       char error[static OPTION_ERROR_LEN]);
+/* Fills *config, which borrows the flags' strings.  Host names are looked up, which may block.
+ * 0; -EINVAL for a value that makes no sense (wrong usage), -ENOENT for a host that nobody knows,
+ * -ENAMETOOLONG; each with a sentence in `error`. */
+int config_flags_apply(const struct config_flags *flags, struct config *config,
+                       char error[static OPTION_ERROR_LEN]);
+
+/* Reads the target of an upstream: "HOST:PORT", "dns:///HOST:PORT", "ipv4:A:PORT", "unix:PATH"
+ * (gRPC naming).  *authority becomes what stands in ":authority", borrowed from `target`.  As
+ * above. */
+int config_target_parse(const char *target, struct net_address *address, const char **authority,
+                        char error[static OPTION_ERROR_LEN]);

@@ -1,0 +1,75 @@
+/* exchange: one HTTP request and its response, whatever HTTP version carried it.  Implemented by
+ * front/.
+ *
+ * The response is committed lazily: head, body and end within one turn of the loop become one
+ * response with Content-Length; only a response that outlives its turn is chunked.  CORS fields and
+ * Date are the front's; everything else is the protocol's.  None of these functions fails: a client
+ * that left shows as protocol.close(). */
+#pragma once
+#include "base/arena.h"
+#include "base/net.h"
+#include "gateway/context.h"
+#include "grpc/metadata.h"
+
+struct exchange;
+
+enum exchange_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS
+};
+
+/* What the client asked; checked by the framing firewall; borrowed, lives as long as the exchange.
+ */
+struct exchange_request {
+    enum exchange_method method;
+    struct slice target;       /* raw, as it came: path and query */
+    struct slice path;         /* raw path, escapes undecoded */
+    struct slice query;        /* raw text behind '?'; data NULL when there is none */
+    struct slice content_type; /* empty when absent */
+    struct metadata headers;   /* all fields, names in lower case, in order */
+    uint64_t content_length;   /* UINT64_MAX: not announced */
+    struct slice origin;       /* Origin; data NULL when absent */
+    struct slice host;         /* Host */
+    const struct net_address *peer;
+    uint64_t start_us; /* loop time of the first callback */
+};
+
+/* What the log line and the metrics say of the exchange; the protocol fills it before
+ * exchange_end(). */
+struct exchange_outcome {
+    struct slice rpc;     /* "/pkg.Service/Method"; empty: not an RPC */
+    uint32_t code;        /* gRPC status code */
+    struct slice message; /* status message; lives as long as the exchange */
+    uint64_t upstream_us; /* part of the time spent upstream */
+};
+
+const struct exchange_request *exchange_request(const struct exchange *ex);
+struct context *exchange_context(const struct exchange *ex);
+struct exchange_outcome *exchange_outcome(struct exchange *ex);
+/* Memory that lives as long as the exchange.  NULL when the request's memory limit is passed. */
+void *exchange_alloc(struct exchange *ex, size_t size);
+struct arena *exchange_arena(struct exchange *ex);
+
+/* The head, once.  Names are lower case and values valid; fields that do not pass
+ * metadata_value_valid() are dropped. Copied. */
+void exchange_head(struct exchange *ex, int http_status, const struct metadata *headers);
+/* Appends to the body; copies.  False = full: pause the source until on_writable. */
+bool exchange_write(struct exchange *ex, struct slice data);
+/* The body is complete. */
+void exchange_end(struct exchange *ex);
+/* Makes a broken-off response visible to the client: the connection ends before the last chunk. */
+void exchange_abort(struct exchange *ex);
+
+/* Stop and restart on_body. */
+void exchange_pause_upload(struct exchange *ex);
+void exchange_resume_upload(struct exchange *ex);
+/* The rest of the upload has no more interest: it is read and dropped up to a bound, then the
+ * response is sent. */
+void exchange_discard_upload(struct exchange *ex);
+/* This upload may be slow or silent for ever (a client stream): no minimum rate. */
+void exchange_allow_slow_upload(struct exchange *ex);

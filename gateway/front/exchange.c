@@ -1,0 +1,449 @@
+/* Response fields are copied with a NUL behind name and value, because HTTP libraries want strings.
+ * A closed exchange keeps its memory for the next one. */
+#include "gateway/front/exchange_front.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    MAX_SPARE = 256,
+    KEEP_OUT = 16 << 10,
+    MAX_RESPONSE_FIELDS = 64 << 10,
+    ESCAPED_MAX = 6, /* JSON text of one byte: six bytes of escape */
+    SLACK = 1 << 20
+};
+
+void exchanges_init(struct exchanges *all, struct context *ctx,
+                    const struct protocol *const *protocols, struct cors_policy cors)
+{
+    *all = (struct exchanges){.ctx = ctx, .protocols = protocols, .cors = cors};
+    list_init(&all->spare);
+}
+
+void exchanges_fini(struct exchanges *all)
+{
+    LIST_EACH(node, &all->spare)
+    {
+        struct exchange *ex = LIST_ENTRY(node, struct exchange, node);
+        buf_fini(&ex->out);
+        free(ex);
+    }
+    list_init(&all->spare);
+    all->spare_count = 0;
+}
+
+static struct exchange *exchange_new(struct exchanges *all)
+{
+    struct exchange *ex;
+    if (!list_empty(&all->spare)) {
+        ex = LIST_ENTRY(all->spare.prev, struct exchange, node);
+        list_remove(&ex->node);
+        all->spare_count--;
+        return ex;
+    }
+    ex = malloc(sizeof *ex);
+    if (!ex)
+        return NULL;
+    list_init(&ex->node);
+    buf_init(&ex->out, all->ctx->config->limits.max_reply_bytes * ESCAPED_MAX + SLACK);
+    return ex;
+}
+
+struct exchange *exchange_open(struct exchanges *all)
+{
+    const struct config_limits *limits = &all->ctx->config->limits;
+    struct exchange *ex = exchange_new(all);
+    if (!ex)
+        return NULL;
+    struct buf out = ex->out;
+    memset(ex, 0, offsetof(struct exchange, arena));
+    list_init(&ex->node);
+    ex->out = out;
+    ex->all = all;
+    arena_init(&ex->arena, ex->room, sizeof ex->room,
+               2 * limits->max_message_bytes + limits->max_reply_bytes + SLACK);
+    /* The library's pool bounds the request's fields; the firewall judges their sum. */
+    metadata_init(&ex->request.headers, &ex->arena, SIZE_MAX / 2);
+    metadata_init(&ex->head, &ex->arena, MAX_RESPONSE_FIELDS);
+    firewall_init(&ex->firewall, limits);
+    ex->request.start_us = loop_now_us(all->ctx->loop);
+    metrics_add(all->ctx->metrics, METRIC_EXCHANGES_OPEN, 1);
+    return ex;
+}
+
+void exchange_add_field(struct exchange *ex, uint8_t *name, size_t name_len, struct slice value)
+{
+    value = firewall_field(&ex->firewall, name, name_len, value);
+    /* Beyond the limit the request is refused anyway. */
+    if (ex->firewall.count <= ex->firewall.limits->max_header_count)
+        metadata_add_borrowed(&ex->request.headers, slice_from(name, name_len), value);
+}
+
+/* The response half moves here and nowhere else. */
+static void exchange_set_reply(struct exchange *ex, enum exchange_reply next)
+{
+    switch (next) {
+    case REPLY_HEAD:
+        assert(ex->reply == REPLY_NONE);
+        break;
+    case REPLY_ENDED:
+        assert(ex->reply == REPLY_HEAD);
+        break;
+    case REPLY_ABORTED:
+    case REPLY_NONE:
+        break;
+    }
+    ex->reply = next;
+}
+
+static const char *refusal_name(int http_status)
+{
+    return status_name((uint32_t)status_from_http(http_status));
+}
+
+/* The front answers by itself: one line of JSON that says what and why. */
+static void exchange_refuse(struct exchange *ex, int http_status, const char *reason)
+{
+    char line[512];
+    struct metadata_entry type = {SLICE("content-type"), SLICE("application/json")};
+    struct metadata fields = {.entries = &type, .count = 1};
+    uint32_t code = (uint32_t)status_from_http(http_status);
+    int len = snprintf(line, sizeof line, "{\"code\":%u,\"status\":\"%s\",\"message\":\"%s\"}\n",
+                       code, refusal_name(http_status), reason);
+    ex->protocol = NULL;
+    ex->outcome.code = code;
+    ex->outcome.message = slice_from_string(reason);
+    metrics_add(ex->all->ctx->metrics, METRIC_REQUESTS_REFUSED, 1);
+    exchange_head(ex, http_status, &fields);
+    exchange_write(ex, slice_from(line, (size_t)len));
+    exchange_end(ex);
+}
+
+static void exchange_answer_preflight(struct exchange *ex)
+{
+    struct metadata fields;
+    metadata_init(&fields, &ex->arena, MAX_RESPONSE_FIELDS);
+    if (ex->cors != CORS_SAME_ORIGIN &&
+        cors_preflight_fields(ex->cors, ex->request.origin,
+                              ex->firewall.value[FIREWALL_REQUEST_HEADERS], &fields) < 0) {
+        exchange_abort(ex);
+        return;
+    }
+    exchange_head(ex, 204, &fields);
+    exchange_end(ex);
+}
+
+static void exchange_fill_request(struct exchange *ex, struct slice target)
+{
+    struct exchange_request *req = &ex->request;
+    struct slice rest = target;
+    req->target = target;
+    req->path = slice_cut(&rest, '?');
+    req->query = rest;
+    req->method = ex->firewall.method;
+    req->content_type = ex->firewall.value[FIREWALL_CONTENT_TYPE];
+    req->content_length = ex->firewall.content_length;
+    req->origin = ex->firewall.value[FIREWALL_ORIGIN];
+    req->host = ex->firewall.value[FIREWALL_HOST];
+}
+
+static bool over_memory(const struct exchanges *all, size_t percent)
+{
+    return all->buffered / percent >= all->ctx->config->limits.max_buffered_bytes / 100;
+}
+
+static void exchange_choose_protocol(struct exchange *ex)
+{
+    const struct protocol *const *p = ex->all->protocols;
+    while (p[1] && !(*p)->matches(&ex->request, ex->all->ctx))
+        p++;
+    ex->protocol = *p;
+    ex->state = ex->protocol->open(ex);
+}
+
+void exchange_begin(struct exchange *ex, struct slice method, struct slice target,
+                    struct slice version)
+{
+    const struct firewall *fw = &ex->firewall;
+    struct firewall_verdict verdict = firewall_judge(&ex->firewall, method, target, version);
+    exchange_fill_request(ex, target);
+    if (verdict.http_status) {
+        ex->must_close = true;
+        exchange_refuse(ex, verdict.http_status, verdict.reason);
+        return;
+    }
+    if (over_memory(ex->all, 95)) {
+        ex->must_close = true;
+        exchange_refuse(ex, 503, "too many responses wait for slow clients");
+        return;
+    }
+    struct cors_request page = {ex->request.origin, ex->request.host,
+                                fw->value[FIREWALL_SEC_FETCH_SITE],
+                                fw->value[FIREWALL_SEC_FETCH_MODE]};
+    ex->cors = cors_decide(&ex->all->cors, &page);
+    if (ex->cors == CORS_REFUSED)
+        exchange_refuse(ex, 403, "this origin is not allowed; allow it with --cors-origin");
+    else if (fw->method == METHOD_OPTIONS && ex->request.origin.data &&
+             fw->value[FIREWALL_REQUEST_METHOD].data)
+        exchange_answer_preflight(ex);
+    else
+        exchange_choose_protocol(ex);
+}
+
+const struct exchange_request *exchange_request(const struct exchange *ex)
+{
+    return &ex->request;
+}
+
+struct context *exchange_context(const struct exchange *ex)
+{
+    return ex->all->ctx;
+}
+
+struct exchange_outcome *exchange_outcome(struct exchange *ex)
+{
+    return &ex->outcome;
+}
+
+void *exchange_alloc(struct exchange *ex, size_t size)
+{
+    return arena_alloc(&ex->arena, size);
+}
+
+struct arena *exchange_arena(struct exchange *ex)
+{
+    return &ex->arena;
+}
+
+/* Fields that frame the message belong to the front. */
+static bool is_framing(struct slice name)
+{
+    return slice_equal(name, SLICE("connection")) || slice_equal(name, SLICE("content-length")) ||
+           slice_equal(name, SLICE("transfer-encoding")) ||
+           slice_equal(name, SLICE("keep-alive")) || slice_equal(name, SLICE("upgrade"));
+}
+
+static void exchange_copy_field(struct exchange *ex, const struct metadata_entry *field)
+{
+    if (is_framing(field->name) || field->name.len == 0 || field->value.len == 0 ||
+        !metadata_value_valid(field->value))
+        return;
+    uint8_t *name = arena_alloc(&ex->arena, field->name.len + field->value.len + 2);
+    if (!name)
+        return;
+    uint8_t *value = name + field->name.len + 1;
+    memcpy(name, field->name.data, field->name.len);
+    name[field->name.len] = 0;
+    memcpy(value, field->value.data, field->value.len);
+    value[field->value.len] = 0;
+    metadata_add_borrowed(&ex->head, slice_from(name, field->name.len),
+                          slice_from(value, field->value.len));
+}
+
+void exchange_head(struct exchange *ex, int http_status, const struct metadata *headers)
+{
+    if (ex->reply == REPLY_ABORTED)
+        return;
+    exchange_set_reply(ex, REPLY_HEAD);
+    ex->http_status = http_status;
+    for (uint32_t i = 0; headers && i < headers->count; i++)
+        exchange_copy_field(ex, &headers->entries[i]);
+    ex->all->wake(ex);
+}
+
+static void exchange_count_buffered(struct exchange *ex, size_t before)
+{
+    struct exchanges *all = ex->all;
+    size_t now = buf_len(&ex->out);
+    all->buffered += now - before;
+    metrics_add(all->ctx->metrics, METRIC_BUFFERED_BYTES, (uint64_t)now - (uint64_t)before);
+}
+
+bool exchange_write(struct exchange *ex, struct slice data)
+{
+    if (ex->reply == REPLY_ENDED || ex->reply == REPLY_ABORTED)
+        return true;
+    size_t before = buf_len(&ex->out);
+    if (buf_append_slice(&ex->out, data) < 0) {
+        exchange_abort(ex);
+        return true;
+    }
+    exchange_count_buffered(ex, before);
+    if (ex->reply == REPLY_HEAD)
+        ex->all->wake(ex);
+    ex->blocked = buf_len(&ex->out) >= EXCHANGE_HIGH_WATER;
+    return !ex->blocked;
+}
+
+void exchange_end(struct exchange *ex)
+{
+    if (ex->reply == REPLY_ABORTED)
+        return;
+    exchange_set_reply(ex, REPLY_ENDED);
+    /* Nobody reads the rest of an upload whose answer is complete. */
+    if (ex->upload == UPLOAD_OPEN)
+        ex->upload = UPLOAD_DISCARD;
+    ex->upload_paused = false;
+    ex->all->wake(ex);
+}
+
+void exchange_abort(struct exchange *ex)
+{
+    exchange_set_reply(ex, REPLY_ABORTED);
+    ex->upload_paused = false;
+    ex->all->wake(ex);
+}
+
+void exchange_pause_upload(struct exchange *ex)
+{
+    if (ex->upload == UPLOAD_OPEN)
+        ex->upload_paused = true;
+}
+
+void exchange_resume_upload(struct exchange *ex)
+{
+    if (!ex->upload_paused)
+        return;
+    ex->upload_paused = false;
+    ex->all->wake(ex);
+}
+
+void exchange_discard_upload(struct exchange *ex)
+{
+    if (ex->upload == UPLOAD_OPEN)
+        ex->upload = UPLOAD_DISCARD;
+    ex->upload_paused = false;
+    ex->all->wake(ex);
+}
+
+void exchange_allow_slow_upload(struct exchange *ex)
+{
+    ex->upload_slow = true;
+}
+
+size_t exchange_take_body(struct exchange *ex, struct slice data)
+{
+    if (ex->upload == UPLOAD_DISCARD || !ex->protocol) {
+        ex->discarded += data.len;
+    } else if (ex->upload_paused) {
+        return 0;
+    } else {
+        ex->protocol->on_body(ex, ex->state, data);
+    }
+    ex->bytes_in += data.len;
+    metrics_add(ex->all->ctx->metrics, METRIC_BYTES_IN, data.len);
+    return data.len;
+}
+
+void exchange_take_body_end(struct exchange *ex)
+{
+    if (ex->body_end_seen || ex->upload_paused)
+        return;
+    ex->body_end_seen = true;
+    bool wanted = ex->upload == UPLOAD_OPEN;
+    ex->upload = UPLOAD_DONE;
+    if (wanted && ex->protocol && ex->reply != REPLY_ABORTED)
+        ex->protocol->on_body_end(ex, ex->state);
+}
+
+bool exchange_discarded_too_much(const struct exchange *ex)
+{
+    return ex->discarded > ex->all->ctx->config->limits.max_message_bytes + SLACK;
+}
+
+void exchange_commit(struct exchange *ex)
+{
+    ex->committed = true;
+    if (ex->cors > CORS_SAME_ORIGIN && ex->cors != CORS_REFUSED && ex->protocol)
+        cors_response_fields(ex->cors, ex->request.origin, &ex->head);
+    if (ex->all->ctx->draining || over_memory(ex->all, 92))
+        ex->must_close = true;
+}
+
+size_t exchange_take_output(struct exchange *ex, void *to, size_t len)
+{
+    size_t before = buf_len(&ex->out);
+    if (len > before)
+        len = before;
+    if (len == 0)
+        return 0;
+    memcpy(to, buf_slice(&ex->out).data, len);
+    buf_consume(&ex->out, len);
+    exchange_count_buffered(ex, before);
+    ex->bytes_out += len;
+    metrics_add(ex->all->ctx->metrics, METRIC_BYTES_OUT, len);
+    if (ex->blocked && ex->protocol && ex->reply == REPLY_HEAD &&
+        buf_len(&ex->out) < EXCHANGE_LOW_WATER) {
+        ex->blocked = false;
+        ex->protocol->on_writable(ex, ex->state);
+    }
+    return len;
+}
+
+struct slice exchange_output(const struct exchange *ex)
+{
+    return buf_slice(&ex->out);
+}
+
+static const char *method_name(enum exchange_method method)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    return names[method];
+}
+
+static void exchange_log(const struct exchange *ex, uint64_t us)
+{
+    struct log *log = ex->all->ctx->log;
+    bool call = ex->outcome.rpc.len > 0;
+    bool info = call && !ex->all->quiet;
+    if (!log_begin(log, info ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, call ? "call" : "request"))
+        return;
+    char peer[NET_TEXT_LEN];
+    log_text(log, "method", method_name(ex->request.method));
+    log_str(log, "path", ex->request.path);
+    if (call)
+        log_str(log, "rpc", ex->outcome.rpc);
+    log_text(log, "protocol", ex->protocol ? ex->protocol->name : "front");
+    log_uint(log, "http_status", (uint64_t)ex->http_status);
+    if (call)
+        log_text(log, "code", status_name(ex->outcome.code));
+    log_uint(log, "bytes_in", ex->bytes_in);
+    log_uint(log, "bytes_out", ex->bytes_out);
+    log_duration_us(log, "duration_ms", us);
+    if (call)
+        log_duration_us(log, "upstream_ms", ex->outcome.upstream_us);
+    if (ex->request.peer) {
+        net_format(ex->request.peer, peer);
+        log_text(log, "peer", peer);
+    }
+    if (ex->outcome.message.len)
+        log_str(log, "message", ex->outcome.message);
+    log_end(log);
+}
+
+void exchange_close(struct exchange *ex)
+{
+    struct exchanges *all = ex->all;
+    if (ex->protocol)
+        ex->protocol->close(ex, ex->state);
+    uint64_t us = loop_now_us(all->ctx->loop) - ex->request.start_us;
+    if (!ex->committed)
+        ex->http_status = 499; /* the client left before it got an answer */
+    if (ex->outcome.rpc.len)
+        metrics_call(all->ctx->metrics, ex->protocol ? ex->protocol->name : "front",
+                     ex->outcome.code, us, ex->outcome.upstream_us);
+    exchange_log(ex, us);
+    metrics_sub(all->ctx->metrics, METRIC_EXCHANGES_OPEN, 1);
+    all->buffered -= buf_len(&ex->out);
+    metrics_sub(all->ctx->metrics, METRIC_BUFFERED_BYTES, buf_len(&ex->out));
+    buf_reset(&ex->out, KEEP_OUT);
+    arena_fini(&ex->arena);
+    if (all->spare_count == MAX_SPARE) {
+        buf_fini(&ex->out);
+        free(ex);
+        return;
+    }
+    list_append(&all->spare, &ex->node);
+    all->spare_count++;
+}

@@ -1,0 +1,47 @@
+/* firewall: the framing firewall: decides whether the head of an HTTP/1.1 request is one that every
+ * server on the way reads alike (RFC 9112 sections 2.2, 3, 5, 6.3 and 11.2).  A pure function of
+ * what it is fed: the fields one by one, then the request line.  It answers with an HTTP status
+ * and a reason; who asks sends it with "Connection: close".  A new limit or rule is one line in
+ * firewall_judge(). */
+#pragma once
+#include "gateway/exchange.h"
+
+enum firewall_known {
+    FIREWALL_HOST,
+    FIREWALL_CONTENT_LENGTH,
+    FIREWALL_TRANSFER_ENCODING,
+    FIREWALL_CONTENT_TYPE,
+    FIREWALL_ORIGIN,
+    FIREWALL_EXPECT,
+    FIREWALL_SEC_FETCH_SITE,
+    FIREWALL_SEC_FETCH_MODE,
+    FIREWALL_REQUEST_METHOD,  /* access-control-request-method */
+    FIREWALL_REQUEST_HEADERS, /* access-control-request-headers */
+    FIREWALL_KNOWN_COUNT
+};
+
+struct firewall {
+    const struct config_limits *limits;
+    size_t count, bytes; /* of all fields; name, value and 4 for ": " and the line end */
+    bool bad_name, bad_value;
+    struct slice value[FIREWALL_KNOWN_COUNT]; /* the first of its name; data NULL: absent */
+    uint32_t seen[FIREWALL_KNOWN_COUNT];      /* how many there were */
+    /* Results of firewall_judge(). */
+    enum exchange_method method;
+    uint64_t content_length; /* UINT64_MAX: not announced */
+    bool chunked, http_1_0;
+};
+
+struct firewall_verdict {
+    int http_status;    /* 0: passed */
+    const char *reason; /* one sentence; a literal */
+};
+
+void firewall_init(struct firewall *fw, const struct config_limits *limits);
+/* Takes one field.  The name is put into lower case in place; returns the value without blanks at
+ * its ends. */
+struct slice firewall_field(struct firewall *fw, uint8_t *name, size_t name_len,
+                            struct slice value);
+/* After the last field: the request line.  `version` is "HTTP/1.1". */
+struct firewall_verdict firewall_judge(struct firewall *fw, struct slice method,
+                                       struct slice target, struct slice version);

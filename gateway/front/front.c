@@ -1,0 +1,62 @@
+#include "gateway/front/front.h"
+
+#include "gateway/front/acceptor.h"
+#include "gateway/front/http1.h"
+
+#include <stdlib.h>
+
+struct front {
+    struct connections connections;
+    struct exchanges exchanges;
+    struct acceptor acceptor;
+    struct http1 *http1;
+};
+
+struct front *front_new(struct context *ctx, const struct front_options *options)
+{
+    struct front *front = calloc(1, sizeof *front);
+    if (!front)
+        return NULL;
+    if (connections_init(&front->connections, ctx, options->max_connections) < 0) {
+        free(front);
+        return NULL;
+    }
+    struct cors_policy cors = {ctx->config->cors_origins, ctx->config->cors_origins_count,
+                               options->loopback_only};
+    exchanges_init(&front->exchanges, ctx, options->protocols, cors);
+    front->exchanges.quiet = options->quiet;
+    acceptor_init(&front->acceptor, &front->connections);
+    front->http1 = http1_new(&front->connections, &front->exchanges);
+    if (!front->http1) {
+        front_free(front);
+        return NULL;
+    }
+    return front;
+}
+
+int front_listen_fd(struct front *front, int listener)
+{
+    return acceptor_listen(&front->acceptor, listener);
+}
+
+void front_drain(struct front *front)
+{
+    acceptor_drain(&front->acceptor);
+    connections_end_idle(&front->connections, SIZE_MAX, true);
+}
+
+bool front_idle(const struct front *front)
+{
+    return front->connections.count == 0;
+}
+
+void front_free(struct front *front)
+{
+    if (!front)
+        return;
+    acceptor_fini(&front->acceptor);
+    http1_free(front->http1);
+    connections_fini(&front->connections);
+    exchanges_fini(&front->exchanges);
+    free(front);
+}

@@ -1,0 +1,370 @@
+#include "gateway/gateway.h"
+
+#include "gateway/front/front.h"
+#include "gateway/protocol.h"
+#include "gateway/schema/reflection_client.h"
+#include "gateway/schema/schema.h"
+#include "gateway/upstream/upstream.h"
+#include "gateway/worker.h"
+#include "grpc/h2_conn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    MAX_WORKERS = 256,
+    ADMIN_CONNECTIONS = 64,
+    SPARE_FILES = 128, /* descriptors that are not front connections */
+    CANCEL_GRACE_MS = 5000,
+    IDLE_POLL_MS = 10,
+    SCHEMA_RETRY_MS = 1000,
+    SCHEMA_RETRY_MAX_MS = 30000,
+};
+
+struct gateway {
+    struct context ctx; /* of the main thread: admin listener, reflection */
+    struct config *config;
+    gateway_ready_fn *on_ready;
+    struct worker *workers[MAX_WORKERS];
+    unsigned worker_count;
+    struct h2_conn_set conns;
+    struct loop_hook log_hook;
+    struct front *admin;
+    struct metrics metrics;
+    struct schema *schema;
+    struct reflection_client *reflection;
+    struct timer schema_retry, drain_step;
+    uint64_t schema_retry_ms;             /* the next pause */
+    char schema_failure[STATUS_TEXT_LEN]; /* why there is no schema yet */
+    uint64_t drain_end_ms;                /* when draining turns into cancelling */
+    bool cancelled;
+};
+
+static int failed(const char *what, const char *where, int error)
+{
+    if (error == -EADDRINUSE)
+        fprintf(stderr,
+                "drawbridge: %s %s: the port is in use by another process; choose another with "
+                "--listen, or stop it\n",
+                what, where);
+    else
+        fprintf(stderr, "drawbridge: %s %s: %s\n", what, where, strerror(-error));
+    return -1;
+}
+
+/* The listeners of one address for all workers: shared ports for TCP, one socket for a unix path.
+ */
+static int listen_for_all(struct net_address *address, int fds[], unsigned count)
+{
+    int error = net_probe_bind(address);
+    bool is_unix = address->storage.ss_family == AF_UNIX;
+    unsigned made = 0;
+    for (; error == 0 && made < count; made++) {
+        int fd = is_unix && made > 0 ? dup(fds[0]) : net_listen(address, NET_LISTEN_SHARED);
+        if (fd < 0)
+            error = is_unix && made > 0 ? -errno : fd;
+        else
+            fds[made] = fd;
+        if (error)
+            break;
+    }
+    while (error && made > 0)
+        close(fds[--made]);
+    return error;
+}
+
+static int gateway_listen(struct gateway *g, int fds[][CONFIG_MAX_LISTEN])
+{
+    char text[NET_TEXT_LEN];
+    int column[MAX_WORKERS];
+    for (size_t i = 0; i < g->config->listen_count; i++) {
+        int error = listen_for_all(&g->config->listen[i], column, g->worker_count);
+        net_format(&g->config->listen[i], text);
+        if (error) {
+            for (unsigned w = 0; w < g->worker_count; w++)
+                for (size_t k = 0; k < i; k++)
+                    close(fds[w][k]);
+            return failed("cannot listen on", text, error);
+        }
+        for (unsigned w = 0; w < g->worker_count; w++)
+            fds[w][i] = column[w];
+    }
+    return 0;
+}
+
+static void gateway_set_schema(struct gateway *g, struct schema *schema)
+{
+    bool first = !g->schema;
+    schema_unref(g->schema);
+    g->schema = schema;
+    g->schema_failure[0] = 0;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        worker_set_schema(g->workers[i], schema_ref(schema));
+    log_message(g->ctx.log, LOG_LEVEL_INFO, "schema", "%zu services, %zu methods from %s",
+                schema_service_count(schema), schema_method_count(schema), schema_source(schema));
+    log_flush(g->ctx.log);
+    if (first && g->on_ready)
+        g->on_ready(g->config, schema);
+}
+
+static void on_reflection_done(void *arg, struct schema *schema, const struct status *failure)
+{
+    struct gateway *g = arg;
+    g->reflection = NULL;
+    if (schema) {
+        gateway_set_schema(g, schema);
+        return;
+    }
+    struct slice message = status_message(failure);
+    bool news = !slice_equal(slice_from_string(g->schema_failure), message);
+    snprintf(g->schema_failure, sizeof g->schema_failure, "%.*s", SLICE_PRINT(message));
+    if (news)
+        log_message(g->ctx.log, LOG_LEVEL_WARN, "schema", "not loaded, trying again: %s",
+                    g->schema_failure);
+    loop_timer_set(g->ctx.loop, &g->schema_retry, loop_now_ms(g->ctx.loop) + g->schema_retry_ms);
+    /* A server that is down comes back soon; one without reflection stays so. */
+    if (failure->code != STATUS_UNAVAILABLE && g->schema_retry_ms < SCHEMA_RETRY_MAX_MS)
+        g->schema_retry_ms *= 2;
+}
+
+static void start_reflection(void *arg)
+{
+    struct gateway *g = arg;
+    g->reflection = reflection_client_start(g->ctx.upstream, g->ctx.log, loop_now_ms(g->ctx.loop),
+                                            on_reflection_done, g);
+    if (!g->reflection)
+        loop_timer_set(g->ctx.loop, &g->schema_retry,
+                       loop_now_ms(g->ctx.loop) + SCHEMA_RETRY_MAX_MS);
+}
+
+static bool gateway_start_schema(struct gateway *g)
+{
+    g->schema_retry = (struct timer){.on_expire = start_reflection, .arg = g};
+    g->schema_retry_ms = SCHEMA_RETRY_MS;
+    if (g->config->descriptors_count == 0) {
+        snprintf(g->schema_failure, sizeof g->schema_failure,
+                 "server reflection has not answered yet");
+        start_reflection(g);
+        return true;
+    }
+    struct status st;
+    struct schema *schema =
+        schema_load_files(g->config->descriptors, g->config->descriptors_count, &st);
+    if (!schema) {
+        fprintf(stderr, "drawbridge: %.*s\n", SLICE_PRINT(status_message(&st)));
+        return false;
+    }
+    gateway_set_schema(g, schema);
+    return true;
+}
+
+static void gateway_cancel(struct gateway *g)
+{
+    if (!g->cancelled)
+        log_message(g->ctx.log, LOG_LEVEL_WARN, "drain", "ending what is still open");
+    g->cancelled = true;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        worker_cancel(g->workers[i]);
+}
+
+static void on_drain_step(void *arg)
+{
+    struct gateway *g = arg;
+    uint64_t now_ms = loop_now_ms(g->ctx.loop);
+    bool idle = true;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        idle = idle && worker_idle(g->workers[i]);
+    if (idle || now_ms >= g->drain_end_ms + CANCEL_GRACE_MS) {
+        loop_stop(g->ctx.loop);
+        return;
+    }
+    if (now_ms >= g->drain_end_ms)
+        gateway_cancel(g);
+    loop_timer_set(g->ctx.loop, &g->drain_step, now_ms + IDLE_POLL_MS);
+}
+
+static void on_terminate(void *arg, int signum)
+{
+    struct gateway *g = arg;
+    uint64_t now_ms = loop_now_ms(g->ctx.loop);
+    if (g->ctx.draining) {
+        g->drain_end_ms = now_ms;
+        gateway_cancel(g);
+        return;
+    }
+    g->ctx.draining = true;
+    log_message(g->ctx.log, LOG_LEVEL_INFO, "drain",
+                "%s: no new connections, finishing what runs (at most %llu ms)",
+                signum == SIGINT ? "SIGINT" : "SIGTERM",
+                (unsigned long long)g->config->limits.drain_timeout_ms);
+    for (unsigned i = 0; i < g->worker_count; i++)
+        worker_drain(g->workers[i]);
+    g->drain_end_ms = now_ms + g->config->limits.drain_timeout_ms;
+    g->drain_step = (struct timer){.on_expire = on_drain_step, .arg = g};
+    loop_timer_set(g->ctx.loop, &g->drain_step, now_ms + 1);
+}
+
+static int on_turn_end(void *arg)
+{
+    struct gateway *g = arg;
+    log_flush(g->ctx.log);
+    return -1;
+}
+
+static bool gateway_new_admin(struct gateway *g)
+{
+    const struct front_options options = {
+        .protocols = protocols_admin,
+        .max_connections = ADMIN_CONNECTIONS,
+        .loopback_only = net_is_loopback(&g->config->admin),
+        .quiet = true,
+    };
+    g->admin = front_new(&g->ctx, &options);
+    return g->admin != NULL;
+}
+
+static bool gateway_init(struct gateway *g, struct config *config, gateway_ready_fn *on_ready)
+{
+    g->config = config;
+    g->on_ready = on_ready;
+    g->worker_count = config->workers < MAX_WORKERS ? config->workers : MAX_WORKERS;
+    g->ctx = (struct context){.config = config, .metrics = &g->metrics, .gateway = g};
+    g->ctx.loop = loop_new();
+    g->ctx.log = log_new(STDERR_FILENO, config->log_format, config->log_level);
+    if (!g->ctx.loop || !g->ctx.log)
+        return false;
+    if (config->admin_on && !gateway_new_admin(g))
+        return false;
+    h2_conn_set_init(&g->conns, g->ctx.loop);
+    struct upstream_config up;
+    upstream_config_init(&up, config);
+    g->ctx.upstream = upstream_new(&g->conns, &up, &g->metrics, g->ctx.log);
+    g->log_hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = g};
+    loop_hook_add(g->ctx.loop, &g->log_hook);
+    loop_on_signal(g->ctx.loop, SIGTERM, on_terminate, g);
+    loop_on_signal(g->ctx.loop, SIGINT, on_terminate, g);
+    return g->ctx.upstream != NULL;
+}
+
+static int gateway_open_admin(struct gateway *g)
+{
+    char text[NET_TEXT_LEN];
+    if (!g->config->admin_on)
+        return 0;
+    int error = net_probe_bind(&g->config->admin);
+    int fd = error ? error : net_listen(&g->config->admin, NET_LISTEN_SHARED);
+    net_format(&g->config->admin, text);
+    if (fd < 0)
+        return failed("cannot listen (admin) on", text, fd);
+    return front_listen_fd(g->admin, fd);
+}
+
+/* Each worker takes its share of the descriptors that are left for connections. */
+static int gateway_open_workers(struct gateway *g, size_t files)
+{
+    size_t max_connections =
+        (files > 2 * SPARE_FILES ? files - SPARE_FILES : SPARE_FILES) / g->worker_count;
+    static int fds[MAX_WORKERS][CONFIG_MAX_LISTEN];
+    if (gateway_listen(g, fds) < 0)
+        return -1;
+    for (unsigned i = 0; i < g->worker_count; i++) {
+        g->workers[i] = worker_new(g->config, g, max_connections, fds[i], g->config->listen_count);
+        if (!g->workers[i])
+            return failed("cannot start", "a worker", -ENOMEM);
+    }
+    for (unsigned i = 0; i < g->worker_count; i++) {
+        int error = worker_start(g->workers[i]);
+        if (error)
+            return failed("cannot start", "a thread", error);
+    }
+    return 0;
+}
+
+static void print_listeners(const struct config *config)
+{
+    char text[NET_TEXT_LEN];
+    for (size_t i = 0; i < config->listen_count; i++) {
+        net_format(&config->listen[i], text);
+        fprintf(stderr, "listening on %s (http)\n", text);
+    }
+    net_format(&config->admin, text);
+    if (config->admin_on)
+        fprintf(stderr, "listening on %s (admin)\n", text);
+}
+
+static void gateway_fini(struct gateway *g)
+{
+    for (unsigned i = 0; i < g->worker_count; i++) {
+        if (g->workers[i])
+            worker_cancel(g->workers[i]);
+        worker_free(g->workers[i]);
+    }
+    if (g->reflection)
+        reflection_client_cancel(g->reflection);
+    front_free(g->admin);
+    upstream_free(g->ctx.upstream);
+    if (g->conns.loop)
+        h2_conn_set_fini(&g->conns);
+    if (g->log_hook.arg)
+        loop_hook_remove(&g->log_hook);
+    loop_free(g->ctx.loop);
+    log_free(g->ctx.log);
+    schema_unref(g->schema);
+    free(g);
+}
+
+int gateway_serve(struct config *config, gateway_ready_fn *on_ready)
+{
+    signal(SIGPIPE, SIG_IGN);
+    size_t files = net_raise_file_limit();
+    struct gateway *g = calloc(1, sizeof *g);
+    if (!g || !gateway_init(g, config, on_ready)) {
+        fprintf(stderr, "drawbridge: out of memory or descriptors at start\n");
+        if (g)
+            gateway_fini(g);
+        return 1;
+    }
+    int status = 1;
+    if (gateway_open_admin(g) == 0 && gateway_open_workers(g, files) == 0) {
+        print_listeners(config);
+        if (gateway_start_schema(g)) {
+            loop_run(g->ctx.loop);
+            status = 0;
+        }
+    }
+    gateway_fini(g);
+    return status;
+}
+
+bool gateway_is_ready(const struct gateway *g, struct buf *why)
+{
+    bool upstream = true;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        upstream = upstream && worker_upstream_ready(g->workers[i]);
+    if (g->ctx.draining) {
+        buf_printf(why, "draining\n");
+    } else if (!upstream) {
+        struct slice reason = status_message(upstream_last_failure(g->ctx.upstream));
+        buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstream,
+                   reason.len ? ": " : "", SLICE_PRINT(reason));
+    } else if (!g->schema) {
+        buf_printf(why, "no schema: %s\n", g->schema_failure);
+    } else {
+        buf_printf(why, "ready\n");
+        return true;
+    }
+    return false;
+}
+
+int gateway_write_metrics(struct gateway *g, struct buf *out)
+{
+    struct metrics *all[MAX_WORKERS + 1];
+    for (unsigned i = 0; i < g->worker_count; i++)
+        all[i] = worker_metrics(g->workers[i]);
+    /* The control loop's own upstream serves reflection only; its admin front must not count as
+     * live work. */
+    return metrics_write(all, g->worker_count, out);
+}

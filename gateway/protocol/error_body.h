@@ -1,0 +1,11 @@
+/* error_body: the JSON form of a failed call: {"code":5,"message":"…","details":[{"@type":…}]}
+ * (google.rpc.Status in proto3 JSON).  Details come from grpc-status-details-bin; a type that the
+ * schema does not know degrades to
+ * {"@type":url,"value":"<base64>"} instead of being lost. */
+#pragma once
+#include "base/buf.h"
+#include "gateway/schema/schema.h"
+#include "grpc/status.h"
+
+/* Appends the object.  `schema` may be NULL.  0, or -ENOBUFS. */
+int error_body_append(struct buf *out, const struct status *st, const struct schema *schema);

@@ -1,0 +1,364 @@
+/* grpc_web: gRPC-Web over HTTP (gRPC PROTOCOL-WEB.md), binary.  Frames pass in both directions
+ * without being assembled, only their prefixes are followed; compressed request messages are
+ * decoded to hold the limit on uncompressed bytes. Every response ends with a trailer frame,
+ * whatever happened upstream, because the official client takes a body without one for a success.
+ */
+#include "gateway/call.h"
+#include "gateway/protocol.h"
+#include "gateway/protocol/request_metadata.h"
+#include "gateway/protocol/trailer_frame.h"
+#include "gateway/schema/schema.h"
+#include "grpc/compression.h"
+#include "grpc/frame.h"
+
+struct grpc_web {
+    struct exchange *ex;
+    struct call *call;         /* NULL before the first body byte and after the status */
+    const char *content_type;  /* of the response; a literal */
+    enum compression encoding; /* of the request's flagged frames */
+    bool accept_gzip;
+    bool one_request; /* the method is known and takes exactly one message */
+    bool opened;      /* nothing has failed yet: uploads are followed */
+    bool head_sent;
+    bool finished;              /* the trailer frame is written */
+    uint64_t messages;          /* whole or begun */
+    struct frame_walker walker; /* identity: bytes pass through */
+    struct frame_reader reader; /* gzip: messages are assembled and checked */
+    struct status failure;      /* scratch for what goes wrong here */
+};
+
+static const struct {
+    struct slice type;
+    const char *response;
+} formats[] = {
+    {{(const uint8_t *)"application/grpc-web", 20}, "application/grpc-web+proto"},
+    {{(const uint8_t *)"application/grpc-web+proto", 26}, "application/grpc-web+proto"},
+    {{(const uint8_t *)"application/grpc-web+json", 25}, "application/grpc-web+json"},
+};
+
+/* The response type for a media type (parameters ignored), NULL when it is not ours. */
+static const char *grpc_web_format(struct slice media_type)
+{
+    struct slice type = slice_trim(slice_cut(&media_type, ';'));
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (slice_equal_ignore_case(type, formats[i].type))
+            return formats[i].response;
+    return NULL;
+}
+
+static bool grpc_web_matches(const struct exchange_request *req, const struct context *ctx)
+{
+    (void)ctx;
+    return req->content_type.len >= formats[0].type.len &&
+           grpc_web_format(req->content_type) != NULL;
+}
+
+/* Commits the head, with the metadata of the reply when there is any. */
+static void grpc_web_head(struct grpc_web *gw, int http_status, const struct metadata *headers)
+{
+    struct metadata head;
+    metadata_init(&head, exchange_arena(gw->ex), SIZE_MAX);
+    metadata_add_borrowed(&head, SLICE("content-type"), slice_from_string(gw->content_type));
+    if (headers)
+        request_metadata_to_front(headers, &head);
+    struct slice encoding = gw->call && gw->accept_gzip ? call_reply_encoding(gw->call) : SLICE("");
+    if (encoding.len > 0)
+        metadata_add_borrowed(&head, SLICE("grpc-encoding"), encoding);
+    gw->head_sent = true;
+    exchange_head(gw->ex, http_status, &head);
+}
+
+/* The end of the response in every case. */
+static void grpc_web_finish(struct grpc_web *gw, const struct status *st,
+                            const struct metadata *trailers)
+{
+    if (gw->finished)
+        return;
+    gw->finished = true;
+    gw->opened = false;
+    if (!gw->head_sent)
+        grpc_web_head(gw, 200, NULL);
+    struct buf frame;
+    buf_init(&frame, 256 * 1024);
+    struct status bare = *st;
+    if (trailer_frame_append(&frame, st, trailers) < 0) {
+        /* Too large for one frame: the code at least must arrive. */
+        bare.details = bare.message = (struct slice){NULL, 0};
+        trailer_frame_append(&frame, &bare, NULL);
+    }
+    exchange_write(gw->ex, buf_slice(&frame));
+    buf_fini(&frame);
+    exchange_end(gw->ex);
+}
+
+/* A failure found here: gives the call up, drops the rest of the upload and answers with
+ * gw->failure. */
+static void grpc_web_fail(struct grpc_web *gw)
+{
+    uint64_t upstream_us = gw->call ? call_upstream_us(gw->call) : 0;
+    if (gw->call) {
+        call_cancel(gw->call);
+        gw->call = NULL;
+    }
+    exchange_discard_upload(gw->ex);
+    request_metadata_outcome(gw->ex, &gw->failure, upstream_us);
+    grpc_web_finish(gw, &gw->failure, NULL);
+}
+
+static void on_call_headers(void *arg, const struct metadata *headers)
+{
+    struct grpc_web *gw = arg;
+    if (!gw->head_sent)
+        grpc_web_head(gw, 200, headers);
+}
+
+static void on_call_frames(void *arg, struct slice bytes)
+{
+    struct grpc_web *gw = arg;
+    if (!exchange_write(gw->ex, bytes) && gw->call)
+        call_pause(gw->call);
+}
+
+static void on_call_writable(void *arg)
+{
+    struct grpc_web *gw = arg;
+    exchange_resume_upload(gw->ex);
+}
+
+static void on_call_status(void *arg, const struct status *st, const struct metadata *trailers)
+{
+    struct grpc_web *gw = arg;
+    uint64_t upstream_us = call_upstream_us(gw->call);
+    gw->call = NULL;
+    request_metadata_outcome(gw->ex, st, upstream_us);
+    exchange_discard_upload(gw->ex);
+    grpc_web_finish(gw, st, trailers);
+}
+
+static const struct call_events call_events = {
+    .on_headers = on_call_headers,
+    .on_frames = on_call_frames,
+    .on_writable = on_call_writable,
+    .on_status = on_call_status,
+};
+
+static bool grpc_web_start_call(struct grpc_web *gw)
+{
+    const struct exchange_request *req = exchange_request(gw->ex);
+    struct context *ctx = exchange_context(gw->ex);
+    struct metadata md;
+    struct call_request call = {
+        .path = req->path,
+        .metadata = &md,
+        .encoding = gw->encoding == COMPRESSION_GZIP ? SLICE("gzip") : SLICE(""),
+        .accept_gzip = gw->accept_gzip,
+        .max_reply_len = ctx->config->limits.max_reply_bytes,
+    };
+    if (!request_metadata_collect(gw->ex, &md, &gw->failure) ||
+        !request_metadata_deadline(gw->ex, &call.deadline_ms, &gw->failure))
+        return false;
+    gw->call = call_start(ctx->upstream, &call, &call_events, gw);
+    if (!gw->call)
+        status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    return gw->call != NULL;
+}
+
+/* What the schema knows of the method; without one every call passes and the upstream judges. */
+static void grpc_web_look_up(struct grpc_web *gw)
+{
+    const struct schema *schema = exchange_context(gw->ex)->schema;
+    const struct method *method =
+        schema ? schema_method(schema, exchange_request(gw->ex)->path) : NULL;
+    if (!method)
+        return;
+    gw->one_request = !method->client_streaming;
+    if (method->client_streaming)
+        exchange_allow_slow_upload(gw->ex);
+}
+
+static void *grpc_web_open(struct exchange *ex)
+{
+    const struct exchange_request *req = exchange_request(ex);
+    const struct config_limits *limits = &exchange_context(ex)->config->limits;
+    struct grpc_web *gw = exchange_alloc(ex, sizeof *gw);
+    if (!gw) {
+        exchange_abort(ex);
+        return NULL;
+    }
+    struct slice encoding = metadata_get(&req->headers, SLICE("grpc-encoding"));
+    struct slice accept = metadata_get(&req->headers, SLICE("accept"));
+    const char *accepted = accept.data ? grpc_web_format(accept) : NULL;
+    *gw = (struct grpc_web){
+        .ex = ex,
+        .content_type = accepted ? accepted : grpc_web_format(req->content_type),
+        .encoding = compression_parse(encoding),
+        .accept_gzip =
+            compression_accepts_gzip(metadata_get(&req->headers, SLICE("grpc-accept-encoding"))),
+        .opened = true,
+    };
+    exchange_outcome(ex)->rpc = req->path;
+    frame_walker_init(&gw->walker, 0, limits->max_message_bytes);
+    frame_reader_init(&gw->reader, FRAME_COMPRESSED, limits->max_message_bytes);
+    if (req->method != METHOD_POST) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED, "gRPC-Web calls use POST");
+        struct metadata allow;
+        metadata_init(&allow, exchange_arena(ex), 1024);
+        metadata_add_borrowed(&allow, SLICE("allow"), SLICE("POST"));
+        grpc_web_head(gw, 405, &allow);
+        grpc_web_fail(gw);
+    } else if (gw->encoding == COMPRESSION_UNKNOWN) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
+                   "grpc-encoding \"%.*s\" is not supported: use one of " COMPRESSION_ACCEPT,
+                   encoding.len > 40 ? 40 : (int)encoding.len, (const char *)encoding.data);
+        struct metadata accepts;
+        metadata_init(&accepts, exchange_arena(ex), 1024);
+        metadata_add_borrowed(&accepts, SLICE("x-grpc-accept-encoding"), SLICE(COMPRESSION_ACCEPT));
+        grpc_web_head(gw, 200, &accepts);
+        grpc_web_fail(gw);
+    } else {
+        grpc_web_look_up(gw);
+    }
+    return gw;
+}
+
+/* Fills gw->failure from what a reader or walker found; true when all is well. */
+static bool grpc_web_judge(struct grpc_web *gw, enum frame_result result, const struct frame *bad)
+{
+    size_t limit = exchange_context(gw->ex)->config->limits.max_message_bytes;
+    switch (result) {
+    case FRAME_TOO_LARGE:
+        status_set(
+            &gw->failure, STATUS_RESOURCE_EXHAUSTED,
+            "request message of %zu bytes is larger than the limit of %zu (--max-message-bytes)",
+            bad->payload.len, limit);
+        return false;
+    case FRAME_BAD_FLAGS:
+        status_set(&gw->failure, STATUS_INTERNAL, "request frame has flags 0x%02x%s", bad->flags,
+                   bad->flags == FRAME_COMPRESSED
+                       ? ": compressed, but the request names no grpc-encoding"
+                       : "");
+        return false;
+    case FRAME_NO_MEMORY:
+        status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory for a request message");
+        return false;
+    default:
+        break;
+    }
+    if (gw->one_request && gw->messages > 1) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
+                   "the method takes one request message, more were sent");
+        return false;
+    }
+    return true;
+}
+
+/* A gzip message is decoded only to be measured; what goes upstream is the client's own frame. */
+static bool grpc_web_measure(struct grpc_web *gw, const struct frame *frame)
+{
+    if (!(frame->flags & FRAME_COMPRESSED))
+        return true;
+    struct buf plain;
+    buf_init(&plain, exchange_context(gw->ex)->config->limits.max_message_bytes);
+    bool ok = compression_inflate(frame->payload, &plain, &gw->failure);
+    buf_fini(&plain);
+    return ok;
+}
+
+static bool grpc_web_pass_compressed(struct grpc_web *gw, struct slice data)
+{
+    struct frame frame;
+    enum frame_result result;
+    bool room = true;
+    while ((result = frame_reader_next(&gw->reader, &data, &frame)) == FRAME_READY) {
+        gw->messages++;
+        if (!grpc_web_judge(gw, result, &frame) || !grpc_web_measure(gw, &frame))
+            return false;
+        uint8_t prefix[FRAME_PREFIX_LEN];
+        frame_write_prefix(prefix, frame.flags, (uint32_t)frame.payload.len);
+        call_send_frames(gw->call, slice_from(prefix, sizeof prefix));
+        room = call_send_frames(gw->call, frame.payload);
+    }
+    if (!room)
+        exchange_pause_upload(gw->ex);
+    return grpc_web_judge(gw, result, &frame);
+}
+
+static bool grpc_web_pass(struct grpc_web *gw, struct slice data)
+{
+    struct frame bad;
+    enum frame_result result = frame_walker_feed(&gw->walker, data, &bad);
+    gw->messages = gw->walker.messages;
+    if (!grpc_web_judge(gw, result, &bad))
+        return false;
+    if (!call_send_frames(gw->call, data))
+        exchange_pause_upload(gw->ex);
+    return true;
+}
+
+static void grpc_web_on_body(struct exchange *ex, void *state, struct slice data)
+{
+    (void)ex;
+    struct grpc_web *gw = state;
+    if (!gw || !gw->opened || data.len == 0)
+        return;
+    bool ok = (gw->call || grpc_web_start_call(gw)) &&
+              (gw->encoding == COMPRESSION_GZIP ? grpc_web_pass_compressed(gw, data)
+                                                : grpc_web_pass(gw, data));
+    if (!ok)
+        grpc_web_fail(gw);
+}
+
+static void grpc_web_on_body_end(struct exchange *ex, void *state)
+{
+    (void)ex;
+    struct grpc_web *gw = state;
+    if (!gw || !gw->opened)
+        return;
+    bool ok = true;
+    if (frame_walker_mid_frame(&gw->walker) || frame_reader_mid_frame(&gw->reader)) {
+        status_set(&gw->failure, STATUS_INTERNAL, "the request body ends inside a message");
+        ok = false;
+    } else if (gw->one_request && gw->messages == 0) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
+                   "the method takes one request message, none was sent");
+        ok = false;
+    } else if (!gw->call) {
+        ok = grpc_web_start_call(gw);
+    }
+    if (ok)
+        call_half_close(gw->call);
+    else
+        grpc_web_fail(gw);
+}
+
+static void grpc_web_on_writable(struct exchange *ex, void *state)
+{
+    (void)ex;
+    struct grpc_web *gw = state;
+    if (gw && gw->call)
+        call_resume(gw->call);
+}
+
+static void grpc_web_close(struct exchange *ex, void *state)
+{
+    struct grpc_web *gw = state;
+    if (!gw)
+        return;
+    frame_reader_fini(&gw->reader);
+    if (gw->call) {
+        status_set(&gw->failure, STATUS_CANCELLED, "the client went away");
+        request_metadata_outcome(ex, &gw->failure, call_upstream_us(gw->call));
+        call_cancel(gw->call);
+        gw->call = NULL;
+    }
+}
+
+const struct protocol protocol_grpc_web = {
+    .name = "grpc-web",
+    .matches = grpc_web_matches,
+    .open = grpc_web_open,
+    .on_body = grpc_web_on_body,
+    .on_body_end = grpc_web_on_body_end,
+    .on_writable = grpc_web_on_writable,
+    .close = grpc_web_close,
+};

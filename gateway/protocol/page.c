@@ -1,0 +1,168 @@
+/* page: the page for developers at `/`: the files of web/, embedded in the binary, and
+ * /services.json, which tells the page what this gateway serves.  Nothing comes from other hosts
+ * and nothing inline runs (Content Security Policy Level 3).  It is off on a gateway that listens
+ * beyond loopback, unless it was asked for.  To add a file, add it to web/assets.S and a row here.
+ */
+#include "gateway/protocol.h"
+#include "gateway/protocol/protocols.h"
+#include "gateway/schema/schema.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+extern const uint8_t web_index_html[], web_index_html_end[], web_app_js[], web_app_js_end[];
+extern const uint8_t web_style_css[], web_style_css_end[], web_icon_svg[], web_icon_svg_end[];
+
+enum { ETAG_LEN = 24 };
+
+struct asset {
+    const char *path;
+    const char *type;
+    const uint8_t *start, *end; /* NULL: made from the schema */
+};
+
+static const struct asset assets[] = {
+    {"/", "text/html; charset=utf-8", web_index_html, web_index_html_end},
+    {"/app.js", "text/javascript; charset=utf-8", web_app_js, web_app_js_end},
+    {"/style.css", "text/css; charset=utf-8", web_style_css, web_style_css_end},
+    {"/icon.svg", "image/svg+xml", web_icon_svg, web_icon_svg_end},
+    {"/services.json", "application/json", NULL, NULL},
+};
+
+static const struct metadata_entry security_fields[] = {
+#define FIELD(name, value)                                                                         \
+    {                                                                                              \
+        {(const uint8_t *)(name), sizeof(name) - 1},                                               \
+        {                                                                                          \
+            (const uint8_t *)(value), sizeof(value) - 1                                            \
+        }                                                                                          \
+    }
+    FIELD("content-security-policy",
+          "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+          "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    FIELD("x-content-type-options", "nosniff"),
+    FIELD("referrer-policy", "no-referrer"),
+    FIELD("cross-origin-resource-policy", "same-origin"),
+    FIELD("cache-control", "no-cache"), /* kept, but asked for again: see etag */
+#undef FIELD
+};
+
+static const struct asset *find_asset(struct slice path)
+{
+    for (size_t i = 0; i < sizeof assets / sizeof *assets; i++)
+        if (slice_equal(path, slice_from_string(assets[i].path)))
+            return &assets[i];
+    return NULL;
+}
+
+static bool page_matches(const struct exchange_request *req, const struct context *ctx)
+{
+    const struct config *config = ctx->config;
+    bool on =
+        config->console == SWITCH_ON || (config->console == SWITCH_AUTO && config->loopback_only);
+    return on && (req->method == METHOD_GET || req->method == METHOD_HEAD) && find_asset(req->path);
+}
+
+/* FNV-1a: tells versions of a file apart, no more. */
+static struct slice page_etag(struct exchange *ex, struct slice body)
+{
+    char *text = exchange_alloc(ex, ETAG_LEN);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < body.len; i++)
+        hash = (hash ^ body.data[i]) * 0x100000001b3;
+    if (text)
+        snprintf(text, ETAG_LEN, "\"%016llx\"", (unsigned long long)hash);
+    return slice_from_string(text);
+}
+
+static json_t *page_string(struct slice s)
+{
+    return json_stringn((const char *)s.data, s.len);
+}
+
+/* Steals nothing; NULL when memory is out or a name of the schema is not UTF-8. */
+static json_t *page_method(const struct method *method)
+{
+    return json_pack("{so so so so sb sb}", "path", page_string(method->path), "name",
+                     page_string(method->name), "input", page_string(method->input->full_name),
+                     "output", page_string(method->output->full_name), "clientStreaming",
+                     method->client_streaming, "serverStreaming", method->server_streaming);
+}
+
+static json_t *page_service(const struct schema *schema, struct slice name)
+{
+    json_t *methods = json_array();
+    for (size_t i = 0; i < schema_method_count(schema); i++) {
+        const struct method *method = schema_method_at(schema, i);
+        if (slice_equal(method->service, name))
+            json_array_append_new(methods, page_method(method));
+    }
+    return json_pack("{so so}", "name", page_string(name), "methods", methods);
+}
+
+/* What the gateway serves now, as a malloc'ed text; NULL when memory is out. */
+static char *page_services(const struct context *ctx)
+{
+    const struct schema *schema = ctx->schema;
+    json_t *services = json_array();
+    for (size_t i = 0; schema && i < schema_service_count(schema); i++)
+        json_array_append_new(services, page_service(schema, schema_service_at(schema, i)));
+    json_t *root = json_pack("{ss ss* ss* so}", "version", DRAWBRIDGE_VERSION, "upstream",
+                             ctx->config->upstream, "schema", schema ? schema_source(schema) : NULL,
+                             "services", services);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static void page_send(struct exchange *ex, const struct asset *asset, struct slice body)
+{
+    struct metadata head;
+    metadata_init(&head, exchange_arena(ex), 4096);
+    struct slice etag = page_etag(ex, body);
+    struct slice known = metadata_get(&exchange_request(ex)->headers, SLICE("if-none-match"));
+    bool same = etag.len > 0 && slice_equal(known, etag);
+    if (!same)
+        metadata_add_borrowed(&head, SLICE("content-type"), slice_from_string(asset->type));
+    if (etag.len > 0)
+        metadata_add_borrowed(&head, SLICE("etag"), etag);
+    for (size_t i = 0; i < sizeof security_fields / sizeof *security_fields; i++)
+        metadata_add_borrowed(&head, security_fields[i].name, security_fields[i].value);
+    exchange_discard_upload(ex);
+    exchange_head(ex, same ? 304 : 200, &head);
+    if (!same)
+        exchange_write(ex, body);
+    exchange_end(ex);
+}
+
+static void *page_open(struct exchange *ex)
+{
+    const struct asset *asset = find_asset(exchange_request(ex)->path);
+    char *made = asset->start ? NULL : page_services(exchange_context(ex));
+    struct slice body = asset->start ? slice_from(asset->start, (size_t)(asset->end - asset->start))
+                                     : slice_from_string(made);
+    page_send(ex, asset, body);
+    free(made);
+    return NULL;
+}
+
+static void page_on_body(struct exchange *ex, void *state, struct slice data)
+{
+    (void)ex, (void)state, (void)data;
+}
+
+static void page_nothing(struct exchange *ex, void *state)
+{
+    (void)ex, (void)state;
+}
+
+const struct protocol protocol_page = {
+    .name = "page",
+    .matches = page_matches,
+    .open = page_open,
+    .on_body = page_on_body,
+    .on_body_end = page_nothing,
+    .on_writable = page_nothing,
+    .close = page_nothing,
+};

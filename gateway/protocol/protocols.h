@@ -1,0 +1,6 @@
+/* protocols: the front protocols that this build has; the tables that order them are in
+ * protocols.c. */
+#pragma once
+#include "gateway/protocol.h"
+
+extern const struct protocol protocol_grpc_web, protocol_page, protocol_rest, protocol_admin;

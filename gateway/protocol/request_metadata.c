@@ -1,0 +1,136 @@
+#include "gateway/protocol/request_metadata.h"
+
+#include "grpc/timeout.h"
+
+enum { MAX_METADATA_BYTES = 64 * 1024 };
+
+/* Whether the Connection field lists the name (RFC 9110 section 7.6.1); the usual values list
+ * nothing of interest. */
+static bool listed_in_connection(struct slice connection, struct slice name)
+{
+    while (connection.data)
+        if (slice_equal_ignore_case(slice_trim(slice_cut(&connection, ',')), name))
+            return true;
+    return false;
+}
+
+static bool connection_lists_fields(struct slice connection)
+{
+    return connection.len > 0 && !slice_equal_ignore_case(connection, SLICE("keep-alive")) &&
+           !slice_equal_ignore_case(connection, SLICE("close"));
+}
+
+/* Ours are added instead: what a client claims about itself is not trusted. */
+static bool is_forwarded(struct slice name)
+{
+    return slice_equal(name, SLICE("x-forwarded-for")) ||
+           slice_equal(name, SLICE("x-forwarded-proto")) ||
+           slice_equal(name, SLICE("x-forwarded-host"));
+}
+
+static bool collect_field(struct exchange *ex, struct metadata *md, struct metadata_entry field,
+                          struct status *st)
+{
+    /* An underscore or upper case never came from a gRPC library, but curl users do send them; gRPC
+     * names allow "_". */
+    if (!metadata_name_valid(field.name) || !metadata_value_valid(field.value))
+        return true;
+    if (metadata_is_binary(field.name)) {
+        if (!metadata_binary_valid(field.value)) {
+            status_set(st, STATUS_INVALID_ARGUMENT, "metadata %.*s is not base64",
+                       SLICE_PRINT(field.name));
+            return false;
+        }
+        field.value = metadata_binary_unpadded(field.value, exchange_arena(ex));
+    }
+    if (metadata_add_borrowed(md, field.name, field.value) < 0) {
+        status_set(st, STATUS_RESOURCE_EXHAUSTED, "request metadata is larger than %d bytes",
+                   MAX_METADATA_BYTES);
+        return false;
+    }
+    return true;
+}
+
+static void add_forwarded(struct exchange *ex, struct metadata *md)
+{
+    const struct exchange_request *req = exchange_request(ex);
+    char peer[NET_TEXT_LEN];
+    net_format(req->peer, peer);
+    char *colon = strrchr(peer, ':');
+    struct slice host = slice_from_string(peer);
+    if (req->peer->storage.ss_family == AF_UNIX)
+        host = SLICE("unix");
+    else if (colon)
+        host.len = (size_t)(colon - peer);
+    if (host.len > 1 && host.data[0] == '[')
+        host = slice_from(host.data + 1, host.len - 2);
+    metadata_add(md, SLICE("x-forwarded-for"), host);
+    metadata_add_borrowed(md, SLICE("x-forwarded-proto"), SLICE("http"));
+    if (req->host.len > 0)
+        metadata_add_borrowed(md, SLICE("x-forwarded-host"), req->host);
+}
+
+bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct status *st)
+{
+    const struct exchange_request *req = exchange_request(ex);
+    metadata_init(md, exchange_arena(ex), MAX_METADATA_BYTES);
+    struct slice connection = metadata_get(&req->headers, SLICE("connection"));
+    bool listed = connection_lists_fields(connection);
+    for (uint32_t i = 0; i < req->headers.count; i++) {
+        struct metadata_entry field = req->headers.entries[i];
+        if (metadata_stripped_upstream(field.name) || is_forwarded(field.name) ||
+            (listed && listed_in_connection(connection, field.name)))
+            continue;
+        if (!collect_field(ex, md, field, st))
+            return false;
+    }
+    add_forwarded(ex, md);
+    return true;
+}
+
+bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struct status *st)
+{
+    const struct context *ctx = exchange_context(ex);
+    struct slice text = metadata_get(&exchange_request(ex)->headers, SLICE("grpc-timeout"));
+    uint64_t cap_ms = ctx->config->limits.max_timeout_ms;
+    uint64_t timeout_ms = UINT64_MAX;
+    if (text.data) {
+        uint64_t us;
+        if (timeout_parse(text, &us) < 0) {
+            status_set(st, STATUS_INVALID_ARGUMENT,
+                       "grpc-timeout \"%.*s\" is malformed: 1 to 8 digits and one of H M S m u n "
+                       "are wanted",
+                       text.len > 40 ? 40 : (int)text.len, (const char *)text.data);
+            return false;
+        }
+        timeout_ms = us / 1000 + (us % 1000 ? 1 : 0);
+    }
+    if (cap_ms && timeout_ms > cap_ms)
+        timeout_ms = cap_ms;
+    /* Zero is already expired; a deadline of 0 would mean none. */
+    uint64_t now_ms = loop_now_ms(ctx->loop);
+    *deadline_ms = timeout_ms == UINT64_MAX ? 0 : now_ms + timeout_ms;
+    if (timeout_ms == 0)
+        *deadline_ms = now_ms ? now_ms : 1;
+    return true;
+}
+
+void request_metadata_to_front(const struct metadata *from, struct metadata *to)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct metadata_entry field = from->entries[i];
+        if (metadata_stripped_front(field.name) || !metadata_value_valid(field.value))
+            continue;
+        metadata_add_borrowed(to, field.name, field.value);
+    }
+}
+
+void request_metadata_outcome(struct exchange *ex, const struct status *st, uint64_t upstream_us)
+{
+    struct exchange_outcome *outcome = exchange_outcome(ex);
+    outcome->code = st->code;
+    outcome->upstream_us = upstream_us;
+    struct slice message = status_message(st);
+    if (message.len > 0)
+        outcome->message = arena_copy(exchange_arena(ex), message);
+}

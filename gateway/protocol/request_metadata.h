@@ -1,0 +1,19 @@
+/* request_metadata: what of an HTTP request goes upstream as call metadata, and what of a reply
+ * comes back as HTTP fields: the same for every front protocol.  Strips what belongs to one hop or
+ * to the protocol, checks names and values (nghttp2 does not), adds x-forwarded-for, -proto and
+ * -host. */
+#pragma once
+#include "gateway/exchange.h"
+#include "grpc/status.h"
+
+/* Fills md (initialised here, in the exchange's arena; entries mostly borrow from the request).
+ * False with *st: INVALID_ARGUMENT for a bad "-bin" value, RESOURCE_EXHAUSTED over the limit. */
+bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct status *st);
+/* Reads grpc-timeout and the configured cap.  *deadline_ms is loop time, 0 when there is none.
+ * False with INVALID_ARGUMENT for a malformed one. */
+bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struct status *st);
+/* Appends the fields of a reply's metadata that may pass to the browser; names and values are
+ * borrowed. */
+void request_metadata_to_front(const struct metadata *from, struct metadata *to);
+/* Fills the outcome for log and metrics; the message is copied into the exchange. */
+void request_metadata_outcome(struct exchange *ex, const struct status *st, uint64_t upstream_us);

@@ -1,0 +1,18 @@
+#include "gateway/upstream/upstream.h"
+
+/* A gateway in front of a few upstreams must be back within seconds of theirs: shorter pauses than
+ * gRPC's connection-backoff.md, the same factor and jitter. */
+enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000 };
+
+void upstream_config_init(struct upstream_config *up, const struct config *config)
+{
+    *up = (struct upstream_config){
+        .address = config->upstream_address,
+        .authority = config->upstream_authority ? config->upstream_authority : config->upstream,
+        .connect_timeout_ms = config->limits.connect_timeout_ms,
+        .backoff_min_ms = BACKOFF_MIN_MS,
+        .backoff_max_ms = BACKOFF_MAX_MS,
+        .max_in_flight = config->limits.max_in_flight,
+        .max_queued = config->limits.max_queued,
+    };
+}

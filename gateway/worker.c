@@ -1,0 +1,175 @@
+#include "gateway/worker.h"
+
+#include "gateway/front/front.h"
+#include "gateway/protocol.h"
+#include "gateway/schema/schema.h"
+#include "gateway/upstream/upstream.h"
+#include "grpc/h2_conn.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What other threads ask of a worker; flags of worker.asked. */
+enum { ASK_DRAIN = 1, ASK_CANCEL = 2 };
+
+struct worker {
+    struct context ctx;
+    struct h2_conn_set conns;
+    struct loop_hook log_hook;
+    struct front *front;
+    struct metrics metrics;
+    pthread_t thread;
+    bool started;
+    atomic_uint asked;
+    _Atomic(struct schema *) next_schema; /* mailbox of worker_set_schema() */
+    atomic_bool upstream_ready, idle;
+    struct schema *schema; /* the reference behind ctx.schema */
+};
+
+static void on_wake(void *arg)
+{
+    struct worker *w = arg;
+    struct schema *schema = atomic_exchange(&w->next_schema, NULL);
+    if (schema) {
+        schema_unref(w->schema);
+        w->ctx.schema = w->schema = schema;
+    }
+    unsigned asked = atomic_load(&w->asked);
+    if ((asked & ASK_DRAIN) && !w->ctx.draining) {
+        w->ctx.draining = true;
+        front_drain(w->front);
+    }
+    if (asked & ASK_CANCEL)
+        loop_stop(w->ctx.loop);
+}
+
+/* Last hook of a turn: the log leaves in one write; a drained worker with nothing open ends. */
+static int on_turn_end(void *arg)
+{
+    struct worker *w = arg;
+    log_flush(w->ctx.log);
+    if (w->ctx.draining && front_idle(w->front))
+        loop_stop(w->ctx.loop);
+    return -1;
+}
+
+static void on_upstream_state(void *arg, bool ready)
+{
+    struct worker *w = arg;
+    atomic_store(&w->upstream_ready, ready);
+}
+
+struct worker *worker_new(const struct config *config, struct gateway *gateway,
+                          size_t max_connections, const int *listeners, size_t listener_count)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    size_t taken = 0;
+    if (!w)
+        goto fail;
+    w->ctx = (struct context){.config = config, .metrics = &w->metrics, .gateway = gateway};
+    w->ctx.loop = loop_new();
+    w->ctx.log = log_new(STDERR_FILENO, config->log_format, config->log_level);
+    if (!w->ctx.loop || !w->ctx.log)
+        goto fail;
+    loop_on_wake(w->ctx.loop, on_wake, w);
+    /* Hooks in order: the front reads requests and writes responses, then what it caused leaves
+     * upstream. */
+    w->front = front_new(&w->ctx, &(struct front_options){
+                                      .protocols = protocols_public,
+                                      .max_connections = max_connections,
+                                      .loopback_only = config->loopback_only,
+                                  });
+    if (!w->front)
+        goto fail;
+    h2_conn_set_init(&w->conns, w->ctx.loop);
+    struct upstream_config up;
+    upstream_config_init(&up, config);
+    w->ctx.upstream = upstream_new(&w->conns, &up, &w->metrics, w->ctx.log);
+    if (!w->ctx.upstream)
+        goto fail;
+    upstream_on_state(w->ctx.upstream, on_upstream_state, w);
+    w->log_hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = w};
+    loop_hook_add(w->ctx.loop, &w->log_hook);
+    for (; taken < listener_count; taken++)
+        if (front_listen_fd(w->front, listeners[taken]) < 0)
+            goto fail;
+    return w;
+fail:
+    for (; taken < listener_count; taken++)
+        close(listeners[taken]);
+    worker_free(w);
+    return NULL;
+}
+
+static void *worker_run(void *arg)
+{
+    struct worker *w = arg;
+    loop_run(w->ctx.loop);
+    atomic_store(&w->idle, true);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    int error = pthread_create(&w->thread, NULL, worker_run, w);
+    w->started = error == 0;
+    return -error;
+}
+
+void worker_set_schema(struct worker *w, struct schema *schema)
+{
+    schema_unref(atomic_exchange(&w->next_schema, schema));
+    loop_wake(w->ctx.loop);
+}
+
+static void worker_ask(struct worker *w, unsigned what)
+{
+    atomic_fetch_or(&w->asked, what);
+    loop_wake(w->ctx.loop);
+}
+
+void worker_drain(struct worker *w)
+{
+    worker_ask(w, ASK_DRAIN);
+}
+
+void worker_cancel(struct worker *w)
+{
+    worker_ask(w, ASK_CANCEL);
+}
+
+bool worker_upstream_ready(const struct worker *w)
+{
+    return atomic_load(&w->upstream_ready);
+}
+
+bool worker_idle(const struct worker *w)
+{
+    return atomic_load(&w->idle);
+}
+
+struct metrics *worker_metrics(struct worker *w)
+{
+    return &w->metrics;
+}
+
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    front_free(w->front);
+    upstream_free(w->ctx.upstream);
+    if (w->conns.loop)
+        h2_conn_set_fini(&w->conns);
+    if (w->log_hook.arg)
+        loop_hook_remove(&w->log_hook);
+    loop_free(w->ctx.loop);
+    log_free(w->ctx.log);
+    schema_unref(atomic_load(&w->next_schema));
+    schema_unref(w->schema);
+    free(w);
+}

@@ -1,0 +1,258 @@
+#include "unit/cmocka_all.h"
+
+#include "gateway/config_flags.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { MAX_ARGS = 16 };
+
+struct fixture {
+    struct config_flags flags;
+    struct config config;
+    char error[OPTION_ERROR_LEN];
+};
+
+static void fixture_init(struct fixture *f)
+{
+    *f = (struct fixture){0};
+    config_flags_init(&f->flags);
+}
+
+/* Parses a command line whose words are separated by '|' and applies it. */
+static int run(struct fixture *f, const char *line)
+{
+    static char text[1024];
+    char *argv[MAX_ARGS + 1] = {"serve"};
+    int argc = 1;
+    snprintf(text, sizeof text, "%s", line);
+    for (char *word = strtok(text, "|"); word && argc < MAX_ARGS; word = strtok(NULL, "|"))
+        argv[argc++] = word;
+    int result = config_flags_parse(&f->flags, argc, argv, f->error);
+    return result < 0 ? result : config_flags_apply(&f->flags, &f->config, f->error);
+}
+
+static void only_upstream_gives_the_defaults(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(run(&f, "--upstream|127.0.0.1:50051"), 0);
+    struct config defaults;
+    config_init(&defaults);
+    const struct config_limits *limits = &f.config.limits;
+    assert_int_equal(limits->max_message_bytes, defaults.limits.max_message_bytes);
+    assert_int_equal(limits->max_reply_bytes, defaults.limits.max_reply_bytes);
+    assert_int_equal(limits->max_header_bytes, defaults.limits.max_header_bytes);
+    assert_int_equal(limits->header_timeout_ms, defaults.limits.header_timeout_ms);
+    assert_int_equal(limits->body_grace_ms, defaults.limits.body_grace_ms);
+    assert_int_equal(limits->stall_timeout_ms, defaults.limits.stall_timeout_ms);
+    assert_int_equal(limits->keepalive_timeout_ms, defaults.limits.keepalive_timeout_ms);
+    assert_int_equal(limits->connect_timeout_ms, defaults.limits.connect_timeout_ms);
+    assert_int_equal(limits->drain_timeout_ms, defaults.limits.drain_timeout_ms);
+    assert_int_equal(limits->max_timeout_ms, 0);
+    assert_int_equal(f.config.workers, defaults.workers);
+    assert_int_equal(f.config.listen_count, 1);
+    assert_int_equal(net_port(&f.config.listen[0]), 8080);
+    assert_true(f.config.loopback_only);
+    assert_true(f.config.admin_on);
+    assert_int_equal(net_port(&f.config.admin), 9901);
+    assert_string_equal(f.config.upstream_authority, "127.0.0.1:50051");
+    assert_int_equal(net_port(&f.config.upstream_address), 50051);
+    assert_int_equal(f.config.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(f.config.console, SWITCH_AUTO);
+    config_flags_fini(&f.flags);
+}
+
+static void every_option_reaches_its_field(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(run(&f,
+                         "--upstream=127.0.0.1:1|--listen|0.0.0.0:0|--listen|127.0.0.1:81|"
+                         "--admin|off|--workers=3|--max-message-bytes|100|--max-reply-bytes=200|"
+                         "--console|off|--log-format=json|--log-level=off"),
+                     0);
+    assert_int_equal(f.config.listen_count, 2);
+    assert_false(f.config.loopback_only);
+    assert_false(f.config.admin_on);
+    assert_int_equal(f.config.workers, 3);
+    assert_int_equal(f.config.limits.max_message_bytes, 100);
+    assert_int_equal(f.config.limits.max_reply_bytes, 200);
+    assert_int_equal(f.config.console, SWITCH_OFF);
+    assert_int_equal(f.config.log_format, LOG_FORMAT_JSON);
+    assert_int_equal(f.config.log_level, LOG_LEVEL_OFF);
+    config_flags_fini(&f.flags);
+
+    fixture_init(&f);
+    assert_int_equal(run(&f, "-u|127.0.0.1:1|--max-timeout=1m30s|--drain-timeout|0|"
+                             "--header-timeout=2s|--body-grace=500ms|--stall-timeout=3s|"
+                             "--keepalive-timeout=4s|--upstream-connect-timeout=5s|"
+                             "--json-ignore-unknown|--log-level=debug|--descriptors=a.binpb|"
+                             "--descriptors=b.binpb|--cors-origin=https://a.example"),
+                     0);
+    assert_int_equal(f.config.limits.max_timeout_ms, 90000);
+    assert_int_equal(f.config.limits.drain_timeout_ms, 0);
+    assert_int_equal(f.config.limits.header_timeout_ms, 2000);
+    assert_int_equal(f.config.limits.body_grace_ms, 500);
+    assert_int_equal(f.config.limits.stall_timeout_ms, 3000);
+    assert_int_equal(f.config.limits.keepalive_timeout_ms, 4000);
+    assert_int_equal(f.config.limits.connect_timeout_ms, 5000);
+    assert_true(f.config.json_ignore_unknown);
+    assert_int_equal(f.config.log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(f.config.descriptors_count, 2);
+    assert_string_equal(f.config.descriptors[1], "b.binpb");
+    assert_string_equal(f.config.cors_origins[0], "https://a.example");
+    config_flags_fini(&f.flags);
+}
+
+static void wrong_usage_says_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *says;
+    } rows[] = {
+        {"--workers=2", "--upstream HOST:PORT is required"},
+        {"--upstream|a:1|--upstream|b:2", "more than one --upstream is not built yet"},
+        {"--upstreem|a:1", "did you mean --upstream?"},
+        {"--upstream", "needs a value"},
+        {"--upstream=127.0.0.1", "needs HOST:PORT"},
+        {"--upstream=http://127.0.0.1:1", "without \"http://\""},
+        {"--upstream=https://127.0.0.1:1", "without \"https://\""},
+        {"--upstream=ipv4:127.0.0.1:1,127.0.0.1:2", "not built yet"},
+        {"--upstream=dns://8.8.8.8/a:1", "not built yet"},
+        {"--upstream=127.0.0.1:1|--listen=8080", "--listen needs HOST:PORT"},
+        {"--upstream=127.0.0.1:1|--listen=127.0.0.1:65536", "--listen needs HOST:PORT"},
+        {"--upstream=127.0.0.1:1|--admin=on", "--admin needs HOST:PORT"},
+        {"--upstream=127.0.0.1:1|--workers=0", "at least 1"},
+        {"--upstream=127.0.0.1:1|--workers=257", "at most 256"},
+        {"--upstream=127.0.0.1:1|--max-message-bytes=4MB", "whole number"},
+        {"--upstream=127.0.0.1:1|--max-message-bytes=2147483648", "at most"},
+        {"--upstream=127.0.0.1:1|--stall-timeout=5", "needs a duration"},
+        {"--upstream=127.0.0.1:1|--stall-timeout=0", "at least 1 ms"},
+        {"--upstream=127.0.0.1:1|--console=maybe", "auto|on|off"},
+        {"--upstream=127.0.0.1:1|--cors-origin=app.example", "--cors-origin needs an origin"},
+        {"--upstream=127.0.0.1:1|--cors-origin=https://a.example/",
+         "--cors-origin needs an origin"},
+        {"--upstream=127.0.0.1:1|--cors-origin=https://A.example", "--cors-origin needs an origin"},
+        {"--upstream=127.0.0.1:1|--cors-origin=null", "--cors-origin needs an origin"},
+        {"--upstream=127.0.0.1:1|--config=x", "--config is not built yet"},
+        {"--upstream=127.0.0.1:1|--http-rules=x", "--http-rules is not built yet"},
+        {"--upstream=127.0.0.1:1|--tls-cert=x", "--tls-cert is not built yet"},
+        {"--upstream=127.0.0.1:1|--upstream-tls", "--upstream-tls is not built yet"},
+        {"--upstream=127.0.0.1:1|extra", "unexpected argument"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture f;
+        fixture_init(&f);
+        int result = run(&f, rows[i].line);
+        if (result != -EINVAL || !strstr(f.error, rows[i].says))
+            fail_msg("%s: %d \"%s\"", rows[i].line, result, f.error);
+        config_flags_fini(&f.flags);
+    }
+}
+
+static void targets_follow_grpc_naming(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *authority, *address;
+    } rows[] = {
+        {"127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051"},
+        {"dns:///127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051"},
+        {"dns:127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051"},
+        {"ipv4:127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051"},
+        {"ipv6:[::1]:50051", "[::1]:50051", "[::1]:50051"},
+        {"unix:/run/calculator.sock", "localhost", "unix:/run/calculator.sock"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct net_address address;
+        const char *authority;
+        char error[OPTION_ERROR_LEN], text[NET_TEXT_LEN];
+        assert_int_equal(config_target_parse(rows[i].target, &address, &authority, error), 0);
+        net_format(&address, text);
+        assert_string_equal(authority, rows[i].authority);
+        assert_string_equal(text, rows[i].address);
+    }
+}
+
+static void an_authority_replaces_the_target(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(run(&f, "--upstream=127.0.0.1:1|--upstream-authority=calc.example"), 0);
+    assert_string_equal(f.config.upstream_authority, "calc.example");
+    config_flags_fini(&f.flags);
+}
+
+static char *fake_environment(const char *name)
+{
+    static const char *const variables[][2] = {
+        {"DRAWBRIDGE_UPSTREAM", "127.0.0.1:7"},
+        {"DRAWBRIDGE_LISTEN", "127.0.0.1:81  127.0.0.1:82"},
+        {"DRAWBRIDGE_MAX_MESSAGE_BYTES", "123"},
+        {"DRAWBRIDGE_JSON_IGNORE_UNKNOWN", "true"},
+        {"DRAWBRIDGE_CORS_ORIGIN", ""},
+        {"DRAWBRIDGE_LOG_LEVEL", "debug"},
+    };
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (strcmp(variables[i][0], name) == 0)
+            return (char *)(uintptr_t)variables[i][1];
+    return NULL;
+}
+
+static void the_command_line_wins_over_the_environment(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(config_flags_environment(&f.flags, fake_environment, f.error), 0);
+    assert_int_equal(run(&f, "--listen=127.0.0.1:90|--log-level=warn"), 0);
+    assert_string_equal(f.config.upstream, "127.0.0.1:7");
+    assert_int_equal(f.config.listen_count, 1);
+    assert_int_equal(net_port(&f.config.listen[0]), 90);
+    assert_int_equal(f.config.limits.max_message_bytes, 123);
+    assert_true(f.config.json_ignore_unknown);
+    assert_int_equal(f.config.log_level, LOG_LEVEL_WARN);
+    assert_int_equal(f.config.cors_origins_count, 0);
+    config_flags_fini(&f.flags);
+
+    fixture_init(&f);
+    assert_int_equal(config_flags_environment(&f.flags, fake_environment, f.error), 0);
+    assert_int_equal(run(&f, ""), 0);
+    assert_int_equal(f.config.listen_count, 2);
+    assert_int_equal(net_port(&f.config.listen[1]), 82);
+    config_flags_fini(&f.flags);
+}
+
+static char *wrong_environment(const char *name)
+{
+    return strcmp(name, "DRAWBRIDGE_WORKERS") == 0 ? (char *)(uintptr_t) "many" : NULL;
+}
+
+static void a_wrong_variable_is_named(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    assert_int_equal(config_flags_environment(&f.flags, wrong_environment, f.error), -EINVAL);
+    assert_non_null(strstr(f.error, "DRAWBRIDGE_WORKERS: "));
+    assert_non_null(strstr(f.error, "whole number"));
+    config_flags_fini(&f.flags);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_upstream_gives_the_defaults),
+        cmocka_unit_test(every_option_reaches_its_field),
+        cmocka_unit_test(wrong_usage_says_what_is_wrong),
+        cmocka_unit_test(targets_follow_grpc_naming),
+        cmocka_unit_test(an_authority_replaces_the_target),
+        cmocka_unit_test(the_command_line_wins_over_the_environment),
+        cmocka_unit_test(a_wrong_variable_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
