@@ -1,0 +1,97 @@
+"""Clients that cost a gateway memory rather than time: many idle connections, and a slow reader of a long stream."""
+
+import http.client
+import select
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import load
+from load import Mismatch
+
+CHUNK = 64 * 1024
+PAUSE = 0.032                 # between chunks: 2 MB/s
+
+
+@contextmanager
+def idle(port, scenario, count):
+    """Holds `count` kept-alive HTTP/1.1 connections that each made one right call; yields a check that all are open."""
+    held = []
+
+    def check_open():
+        poll = select.poll()
+        for connection in held:
+            poll.register(connection.sock, select.POLLIN)
+        if closed := len(poll.poll(0)):
+            raise Mismatch(f"{closed} of {count} idle connections were closed")
+
+    try:
+        for _ in range(count):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            held.append(connection)
+            _call(connection, scenario)
+        yield check_open
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def _call(connection, scenario):
+    request = scenario.request
+    connection.request(request.method, request.path, request.body, request.headers)
+    response = connection.getresponse()
+    scenario.check(load.Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()))
+    if connection.sock is None:
+        raise Mismatch("the gateway closed the connection after the call")
+
+
+@dataclass
+class Stream:
+    """A gRPC-Web body as it arrives: counts messages and bytes, keeps the trailer frame."""
+    messages: int = 0
+    size: int = 0
+    trailers: bytes = b""
+
+    def __post_init__(self):
+        self._pending = bytearray()
+
+    def add(self, data):
+        self.size += len(data)
+        self._pending += data
+        while len(self._pending) >= 5:
+            end = 5 + int.from_bytes(self._pending[1:5], "big")
+            if len(self._pending) < end:
+                return
+            if self._pending[0] & 0x80:
+                self.trailers = bytes(self._pending[5:end])
+            else:
+                self.messages += 1
+            del self._pending[:end]
+
+    def status(self):
+        """The grpc-status of a complete body; None when the body was cut."""
+        for line in self.trailers.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name == b"grpc-status" and not self._pending:
+                return int(value)
+        return None
+
+
+def read_slowly(port, request, slow_seconds, sample):
+    """Reads a gRPC-Web stream at 2 MB/s for a while and the rest at full speed, calling sample() with every chunk."""
+    stream = Stream()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(request.method, request.path, request.body, request.headers)
+        response = connection.getresponse()
+        if response.getheader("grpc-status"):
+            stream.trailers = b"grpc-status:" + response.getheader("grpc-status").encode()
+        end = time.monotonic() + slow_seconds
+        while data := response.read1(CHUNK):
+            stream.add(data)
+            sample()
+            if time.monotonic() < end:
+                time.sleep(PAUSE)
+    finally:
+        connection.close()
+    return stream

@@ -1,0 +1,76 @@
+"""The figures of a run as Markdown, each with its ratio, target and verdict. Pure."""
+
+import calculator
+import gateway
+from table import markdown, median, number, ratio, target, verdict
+
+LIMITS = {**gateway.LIMITS, **calculator.LIMITS}
+SUBJECTS = {**dict.fromkeys(gateway.LIMITS, "drawbridge"), **dict.fromkeys(calculator.LIMITS, "calculator")}
+DISTURBED = 0.10
+
+
+def failed(result):
+    """Whether any program gave a wrong answer."""
+    reasons = [rounds for programs in result["calls"].values() for rounds in programs.values() if isinstance(rounds, str)]
+    reasons += [row["without"] for row in result.get("footprint", []) if "without" in row]
+    return any(reason.startswith("FAILED") for reason in reasons)
+
+
+def text(result):
+    parts = [_conditions(result)]
+    for group, programs in result["calls"].items():
+        parts.append(f"### {group}\n\n" + calls_table(programs, SUBJECTS[group], LIMITS[group]))
+    if "footprint" in result:
+        parts.append("### Footprint\n\n" + footprint_table(result["footprint"]))
+    return "\n\n".join(parts)
+
+
+def calls_table(programs, subject, limits):
+    """Medians of the rounds; a ratio is the subject's CPU time by the row's."""
+    ours = _median(programs.get(subject), "us")
+    rows, notes = [], []
+    for name, rounds in programs.items():
+        if isinstance(rounds, str):
+            notes.append(f"- {name}: {rounds}")
+        us, limit = _median(rounds, "us"), limits.get(name)
+        compared = None if name == subject else ratio(ours, us)
+        rows.append([name, number(us), " ".join(number(r["us"]) for r in rounds) if us else "-",
+                     number(_median(rounds, "rate")), number(_median(rounds, "p50")), number(_median(rounds, "p99")),
+                     number(compared), target(limit), verdict(compared, limit)])
+    table = markdown(["program", "CPU µs/call", "rounds", "calls/s", "p50 µs", "p99 µs",
+                      f"{subject} / it", "target", ""], rows)
+    return "\n".join([table, *([""] + notes if notes else [])])
+
+
+def footprint_table(rows):
+    """Rows of {measure, program, value, unit, limit}, or {measure, program, without} with the reason for no value."""
+    cells = []
+    for row in rows:
+        if "without" in row:
+            cells.append([row["measure"], row["program"], row["without"], "", "not measured"])
+        else:
+            cells.append([row["measure"], row["program"], f"{number(row['value'])} {row['unit']}",
+                          target(row["limit"], f" {row['unit']}"), verdict(row["value"], row["limit"])])
+    return markdown(["measure", "program", "value", "target", ""], cells)
+
+
+def _median(rounds, key):
+    values = [r[key] for r in rounds or [] if r[key] is not None] if not isinstance(rounds, str) else []
+    return median(values) if values else None
+
+
+def _conditions(result):
+    lines = [f"Medians of {result['rounds']} interleaved rounds, {result['window_s']} s windows after warm-up; the measured"
+             f" program alone on one core, load and upstream on the other; gRPC upstream of the gateways:"
+             f" {result['upstream']}."]
+    if result["quick"]:
+        lines.append("Quick run: for trying the harness, not for claims.")
+    if result["versions"]:
+        lines.append("Peers: " + "; ".join(result["versions"]) + ".")
+    shares = [r["others"] for programs in result["calls"].values() for rounds in programs.values()
+              if not isinstance(rounds, str) for r in rounds]
+    if shares:
+        disturbed = sum(share > DISTURBED for share in shares)
+        lines.append(f"Other work took {median(shares):.0%} of the measured core (median; worst window"
+                     f" {max(shares):.0%}; over {DISTURBED:.0%} in {disturbed} of {len(shares)} windows).")
+    return "\n".join(lines)
