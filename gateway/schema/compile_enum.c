@@ -82,8 +82,10 @@ bool compile_enum_values(struct compile *c, struct compile_enum *def)
     if (count == 0)
         return compile_fail(c, def->file, def->type.full_name, none, "an enum needs a value");
     struct enum_value *values = arena_zalloc(c->arena, count * sizeof *values);
-    const struct enum_value **numbers = arena_alloc(c->arena, count * sizeof *numbers);
-    const struct enum_value **names = arena_alloc(c->arena, count * sizeof *names);
+    const struct enum_value **numbers =
+        arena_alloc(c->arena, count * sizeof(const struct enum_value *));
+    const struct enum_value **names =
+        arena_alloc(c->arena, count * sizeof(const struct enum_value *));
     if (!values || !numbers || !names)
         return compile_fail_memory(c);
     if (!fill_values(c, def, values))
@@ -93,8 +95,8 @@ bool compile_enum_values(struct compile *c, struct compile_enum *def)
                             "the first value of an open enum must be zero");
     for (size_t i = 0; i < count; i++)
         names[i] = numbers[i] = &values[i];
-    qsort(numbers, count, sizeof *numbers, compare_numbers);
-    qsort(names, count, sizeof *names, compare_names);
+    qsort(numbers, count, sizeof(const struct enum_value *), compare_numbers);
+    qsort(names, count, sizeof(const struct enum_value *), compare_names);
     def->type.values = values;
     def->type.value_count = (uint32_t)count;
     def->type.by_name = names;

@@ -71,8 +71,9 @@ static char kind_letter(const struct field *f)
         return f->enumeration->null_value && !f->repeated ? 'e' : '?';
     if (f->repeated)
         return f->kind == FIELD_STRING ? 'S' : '?';
-    char letter = (size_t)f->kind < sizeof letters ? letters[f->kind] : 0;
-    return letter ? letter : '?';
+    if ((size_t)f->kind >= sizeof letters || !letters[f->kind])
+        return '?';
+    return letters[f->kind];
 }
 
 static bool has_shape(const struct message_type *type, const char *fields)

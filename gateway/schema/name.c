@@ -109,7 +109,8 @@ static size_t escape(uint8_t c, uint8_t out[static 6])
     out[1] = c;
     if (c >= 0x20)
         return 2;
-    memcpy(out + 1, "u00", 3);
+    out[1] = 'u';
+    out[2] = out[3] = '0';
     out[4] = (uint8_t)digits[c >> 4];
     out[5] = (uint8_t)digits[c & 15];
     return 6;

@@ -28,7 +28,7 @@ static bool grow(struct symbols *t)
 {
     struct symbols wider = *t;
     wider.cap = t->cap ? t->cap * 2 : FIRST_CAP;
-    wider.slots = arena_zalloc(t->arena, wider.cap * sizeof *wider.slots);
+    wider.slots = arena_zalloc(t->arena, wider.cap * sizeof(struct symbol *));
     if (!wider.slots)
         return false;
     for (uint32_t i = 0; i < t->cap; i++)

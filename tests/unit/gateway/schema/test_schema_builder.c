@@ -413,7 +413,7 @@ static void test_truncated(void **state)
 {
     (void)state;
     struct slice set =
-        P3(MESSAGE("M", FIELD("f", 1, INT32, FEATURES(8, 21, write_number(1, 1))),
+        P3(MESSAGE("M", FIELD("f", 2, INT32, FEATURES(8, 21, write_number(1, 1))),
                    ENTRY(FIELD("key", 1, STRING), FIELD("value", 2, INT32)), ONEOF("o", NOTHING)),
            ENUM("E", VALUE("Z", 0)), SERVICE("S", METHOD("m", ".acme.M", ".acme.M")));
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
