@@ -1,5 +1,6 @@
 #include "backend/arithmetic.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -81,6 +82,7 @@ static uint64_t power(const struct modulus *m, uint64_t base, uint64_t exponent)
 static bool is_prime(uint64_t n)
 {
     static const uint8_t bases[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37};
+    assert(n > 2 && n % 2 == 1);
     struct modulus m = modulus_of(n);
     unsigned twos = (unsigned)__builtin_ctzll(n - 1);
     uint64_t minus_one = n - m.one;

@@ -75,7 +75,8 @@ void converge(struct server_call *call, const ProtobufCMessage *request)
     } else if (!(in->tolerance >= 0)) {
         server_call_fail_field(call, "tolerance", "must be zero or more");
     } else if (calculator_delay(call, in->delay, &state->delay_ms)) {
-        newton_init(&state->newton, in->value, in->tolerance ? in->tolerance : default_tolerance);
+        newton_init(&state->newton, in->value,
+                    in->tolerance > 0 ? in->tolerance : default_tolerance);
         server_call_sleep(call, state->delay_ms);
     }
 }

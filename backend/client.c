@@ -203,7 +203,8 @@ static bool client_start(struct client *c, struct status *st)
     metadata_add(&md, SLICE(":method"), SLICE("POST"));
     metadata_add(&md, SLICE(":scheme"), SLICE("http"));
     metadata_add(&md, SLICE(":path"), slice_from_string(c->call->path));
-    metadata_add(&md, SLICE(":authority"), slice_from_string(c->target));
+    bool is_unix = strncmp(c->target, "unix:", 5) == 0; /* a path is no authority */
+    metadata_add(&md, SLICE(":authority"), slice_from_string(is_unix ? "localhost" : c->target));
     metadata_add(&md, SLICE("te"), SLICE("trailers"));
     metadata_add(&md, SLICE("content-type"), SLICE("application/grpc"));
     metadata_add(&md, SLICE("user-agent"), SLICE("calculator-client/" DRAWBRIDGE_VERSION));

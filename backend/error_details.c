@@ -20,8 +20,8 @@ struct slice error_details_bad_request(const struct status *status, const char *
         GOOGLE__RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
     Google__Rpc__BadRequest__FieldViolation *violations[] = {&violation};
     Google__Rpc__BadRequest request = GOOGLE__RPC__BAD_REQUEST__INIT;
-    violation.field = (char *)(uintptr_t)field;
-    violation.description = (char *)(uintptr_t)status->text;
+    violation.field = (char *)field;
+    violation.description = (char *)status->text;
     request.n_field_violations = 1;
     request.field_violations = violations;
     struct slice packed = pack(&request.base, arena);
@@ -31,11 +31,11 @@ struct slice error_details_bad_request(const struct status *status, const char *
     Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
     Google__Protobuf__Any *details[] = {&any};
     Google__Rpc__Status outer = GOOGLE__RPC__STATUS__INIT;
-    any.type_url = (char *)(uintptr_t) "type.googleapis.com/google.rpc.BadRequest";
-    any.value.data = (uint8_t *)(uintptr_t)packed.data;
+    any.type_url = (char *)"type.googleapis.com/google.rpc.BadRequest";
+    any.value.data = (uint8_t *)packed.data;
     any.value.len = packed.len;
     outer.code = (int32_t)status->code;
-    outer.message = (char *)(uintptr_t)status->text;
+    outer.message = (char *)status->text;
     outer.n_details = 1;
     outer.details = details;
     return pack(&outer.base, arena);

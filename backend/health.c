@@ -51,7 +51,7 @@ static void list(struct server_call *call, const ProtobufCMessage *request)
     value.status = status_now(call);
     for (size_t i = 0; i < KNOWN_LEN; i++) {
         grpc__health__v1__health_list_response__statuses_entry__init(&entries[i]);
-        entries[i].key = (char *)(uintptr_t)known[i];
+        entries[i].key = (char *)known[i];
         entries[i].value = &value;
         pointers[i] = &entries[i];
     }

@@ -2,6 +2,7 @@
 #include "backend/server.h"
 #include "base/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -121,5 +122,8 @@ int main(int argc, char **argv)
                                          .drain_timeout_ms = settings.drain_timeout_ms,
                                          .log_level = levels[settings.log_level],
                                          .log_format = (enum log_format)settings.log_format};
-    return server_run(&config) < 0 ? EXIT_START : 0;
+    int result = server_run(&config);
+    if (result == -EINVAL)
+        return EXIT_USAGE;
+    return result < 0 ? EXIT_START : 0;
 }

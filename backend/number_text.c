@@ -35,7 +35,9 @@ bool number_parse(const char *text, double *value)
 {
     char *end;
     *value = strtod(text, &end);
+    if (end == text)
+        return false;
     while (*end == ' ' || *end == '\n' || *end == '\r' || *end == '\t')
         end++;
-    return end != text && *end == 0;
+    return *end == 0;
 }

@@ -48,12 +48,15 @@ void request_head_read(struct request_head *head, const struct metadata *headers
 static struct slice grpc_suffix(struct slice content_type)
 {
     struct slice grpc = SLICE("application/grpc");
+    if (slice_equal(content_type, grpc))
+        return slice_skip(content_type, grpc.len);
     if (content_type.len < grpc.len ||
         !slice_equal_ignore_case(slice_first(content_type, grpc.len), grpc))
         return (struct slice){NULL, 0};
     struct slice rest = slice_skip(content_type, grpc.len);
-    bool ends = rest.len == 0 || memchr("+; \t", rest.data[0], 4);
-    return ends ? rest : (struct slice){NULL, 0};
+    uint8_t next = rest.len ? rest.data[0] : (uint8_t)';';
+    return next == '+' || next == ';' || next == ' ' || next == '\t' ? rest
+                                                                     : (struct slice){NULL, 0};
 }
 
 enum request_refusal request_head_refusal(const struct request_head *head)

@@ -31,6 +31,8 @@ static int report(const char *what, const char *address, int error)
     const char *why = strerror(-error);
     if (error == -EADDRINUSE)
         why = "the port is in use by another program";
+    else if (error == -ENOENT)
+        why = "unknown host";
     fprintf(stderr, "calculator: %s %s: %s\n", what, address, why);
     return error;
 }
@@ -56,24 +58,28 @@ static int server_probe(struct server *s)
     return 0;
 }
 
-/* The listeners of one worker.  Workers share one unix socket; for TCP each has its own, on the
- * port that the first one picked. */
-static int server_listen(struct server *s, bool first, const int *first_fds,
-                         int fds[static OPTION_LIST_MAX])
+/* One listener of one worker.  Workers share one unix socket (`first`, -1 for the first worker);
+ * for TCP each has its own, on the port that the first one picked. */
+static int listen_on(struct net_address *address, int first)
+{
+    if (address->storage.ss_family != AF_UNIX || first < 0)
+        return net_listen(address, NET_LISTEN_SHARED);
+    int fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The listeners of one worker; first_fds is NULL for the first worker. */
+static int server_listen(struct server *s, const int *first_fds, int fds[static OPTION_LIST_MAX])
 {
     for (size_t i = 0; i < s->config->listen->count; i++) {
-        bool is_unix = s->addresses[i].storage.ss_family == AF_UNIX;
-        if (is_unix && !first) {
-            fds[i] = fcntl(first_fds[i], F_DUPFD_CLOEXEC, 0);
-            fds[i] = fds[i] < 0 ? -errno : fds[i];
-        } else {
-            fds[i] = net_listen(&s->addresses[i], NET_LISTEN_SHARED);
+        int fd = listen_on(&s->addresses[i], first_fds ? first_fds[i] : -1);
+        if (fd < 0) {
+            report("cannot listen on", s->config->listen->items[i], fd);
+            while (i > 0)
+                close(fds[--i]);
+            return fd;
         }
-        if (fds[i] >= 0)
-            continue;
-        for (size_t k = 0; k < i; k++)
-            close(fds[k]);
-        return report("cannot listen on", s->config->listen->items[i], fds[i]);
+        fds[i] = fd;
     }
     return 0;
 }
@@ -116,7 +122,7 @@ static int server_start_workers(struct server *s)
     int first_fds[OPTION_LIST_MAX], fds[OPTION_LIST_MAX];
     size_t count = s->config->listen->count;
     for (size_t i = 0; i < s->config->workers; i++) {
-        int result = server_listen(s, i == 0, first_fds, fds);
+        int result = server_listen(s, i == 0 ? NULL : first_fds, fds);
         if (result < 0)
             return result;
         if (i == 0)

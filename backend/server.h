@@ -13,5 +13,5 @@ struct server_config {
 
 /* Serves until SIGTERM or SIGINT and a drain; a second signal stops at once.  Prints one line per
  * listener on standard error when connections are accepted.  0, or negative errno when it could not
- * start, with the reason on standard error. */
+ * start (-EINVAL: a malformed address), with the reason on standard error. */
 int server_run(const struct server_config *config);

@@ -191,7 +191,8 @@ void server_call_fail_field(struct server_call *call, const char *field, const c
 
 void server_call_finish(struct server_call *call)
 {
-    assert(call->response_half != RESPONSE_ENDED);
+    if (call->response_half == RESPONSE_ENDED)
+        return;
     if (call->response_half == RESPONSE_NOT_STARTED)
         response_begin(call, 0);
     if (call->echo_trailing.data) {
@@ -223,20 +224,24 @@ static bool send_framed(struct server_call *call, uint8_t *at, size_t payload_le
     return h2_stream_write(call->stream, slice_from(at, FRAME_PREFIX_LEN + payload_len));
 }
 
-bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply)
+/* Room for a reply of len bytes behind its prefix; NULL: the call has failed. */
+static uint8_t *reply_room(struct server_call *call, size_t len)
 {
-    assert(call->response_half != RESPONSE_ENDED);
-    size_t len = protobuf_c_message_get_packed_size(reply);
     struct buf *scratch = &call->pool->scratch;
+    assert(call->response_half != RESPONSE_ENDED);
     buf_reset(scratch, KEEP_CAP);
     uint8_t *at = len < MAX_REPLY ? buf_reserve(scratch, FRAME_PREFIX_LEN + len) : NULL;
     if (!at) {
         struct status st;
         status_set(&st, STATUS_RESOURCE_EXHAUSTED, "no room for a reply of %zu bytes", len);
         server_call_fail(call, &st);
-        return false;
     }
-    protobuf_c_message_pack(reply, at + FRAME_PREFIX_LEN);
+    return at;
+}
+
+/* Sends the message of len bytes that was written behind the prefix. */
+static bool reply_send(struct server_call *call, uint8_t *at, size_t len)
+{
     if (call->response_half == RESPONSE_NOT_STARTED)
         response_begin(call, len);
     call->replies++;
@@ -244,11 +249,30 @@ bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply)
     return !call->full;
 }
 
+bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply)
+{
+    size_t len = protobuf_c_message_get_packed_size(reply);
+    uint8_t *at = reply_room(call, len);
+    if (!at)
+        return false;
+    protobuf_c_message_pack(reply, at + FRAME_PREFIX_LEN);
+    return reply_send(call, at, len);
+}
+
+bool server_call_reply_encoded(struct server_call *call, struct slice message)
+{
+    uint8_t *at = reply_room(call, message.len);
+    if (!at)
+        return false;
+    if (message.len)
+        memcpy(at + FRAME_PREFIX_LEN, message.data, message.len);
+    return reply_send(call, at, message.len);
+}
+
 void server_call_answer(struct server_call *call, const ProtobufCMessage *reply)
 {
     server_call_reply(call, reply);
-    if (call->response_half != RESPONSE_ENDED)
-        server_call_finish(call);
+    server_call_finish(call);
 }
 
 /* ---- running ---- */

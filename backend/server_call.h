@@ -14,16 +14,18 @@ struct server_call;
 
 /* The method's state_len bytes; they live until the call ends. */
 void *server_call_state(struct server_call *call);
-/* Memory that lives until the call ends; NULL when memory is out. */
+/* Memory that lives until the call ends. */
 struct arena *server_call_arena(struct server_call *call);
 /* Sends one reply message.  False: the client is slow, step() pauses until it has caught up; other
  * handlers of a stream are not called either in the meantime. */
 bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply);
-/* Ends the call with status OK. */
+/* The same with a message that is encoded already. */
+bool server_call_reply_encoded(struct server_call *call, struct slice message);
+/* Ends the call with status OK, unless it has failed already. */
 void server_call_finish(struct server_call *call);
 /* The only reply and status OK. */
 void server_call_answer(struct server_call *call, const ProtobufCMessage *reply);
-/* Ends the call with this status. */
+/* Ends the call with this status, unless it has ended already. */
 void server_call_fail(struct server_call *call, const struct status *status);
 /* Ends the call with INVALID_ARGUMENT and a google.rpc.BadRequest that names the field. */
 void server_call_fail_field(struct server_call *call, const char *field, const char *format, ...)

@@ -10,15 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FLUSH_AT = 32 * 1024, MAX_BUFFERED = 256 * 1024, MAX_VALUE = 2048 };
+enum { FLUSH_AT = 32 * 1024, MAX_BUFFERED = 256 * 1024, MAX_VALUE = 2048, MAX_LINE = 16 * 1024 };
 
 struct log {
     int fd;
     enum log_format format;
     enum log_level level;
-    struct buf buf;
-    size_t lines;      /* complete lines in buf */
-    size_t line_start; /* length of buf at log_begin() */
+    struct buf buf;    /* complete lines */
+    size_t lines;      /* in buf */
+    uint8_t *at, *end; /* of the present line: room reserved in buf by log_begin() */
     bool broken;       /* the present line did not fit */
     uint64_t lost;
     time_t stamp_second; /* `stamp` was formatted for this second */
@@ -50,8 +50,13 @@ void log_free(struct log *log)
 
 static void log_put(struct log *log, const char *data, size_t len)
 {
-    if (buf_append(&log->buf, data, len) < 0)
+    if (len > (size_t)(log->end - log->at)) {
         log->broken = true;
+        return;
+    }
+    if (len > 0)
+        memcpy(log->at, data, len);
+    log->at += len;
 }
 
 static void log_put_text(struct log *log, const char *text)
@@ -130,8 +135,10 @@ bool log_begin(struct log *log, enum log_level level, const char *event)
 {
     if (!log || level > log->level)
         return false;
-    log->line_start = buf_len(&log->buf);
-    log->broken = false;
+    /* One check per line instead of one per piece: a line is on the path of every call. */
+    log->at = buf_reserve(&log->buf, MAX_LINE);
+    log->end = log->at ? log->at + MAX_LINE : NULL;
+    log->broken = !log->at;
     bool json = log->format == LOG_FORMAT_JSON;
     if (json)
         log_put_text(log, "{\"time\":\"");
@@ -183,10 +190,10 @@ void log_end(struct log *log)
 {
     log_put_text(log, log->format == LOG_FORMAT_JSON ? "}\n" : "\n");
     if (log->broken) {
-        log->buf.end = log->buf.start + log->line_start;
         log->lost++;
         return;
     }
+    buf_commit(&log->buf, (size_t)(log->at - (log->buf.data + log->buf.end)));
     log->lines++;
     if (buf_len(&log->buf) >= FLUSH_AT)
         log_flush(log);

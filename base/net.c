@@ -59,11 +59,9 @@ int net_parse(const char *text, struct net_address *address)
         return -ENOENT;
     /* "localhost" means 127.0.0.1 to most servers: prefer IPv4 when a name has both. */
     const struct addrinfo *pick = found;
-    for (const struct addrinfo *ai = found; ai; ai = ai->ai_next) {
-        if (ai->ai_family == AF_INET) {
+    for (const struct addrinfo *ai = found->ai_next; ai; ai = ai->ai_next) {
+        if (pick->ai_family != AF_INET && ai->ai_family == AF_INET)
             pick = ai;
-            break;
-        }
     }
     memcpy(&address->storage, pick->ai_addr, pick->ai_addrlen);
     address->len = pick->ai_addrlen;

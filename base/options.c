@@ -50,8 +50,8 @@ static size_t nearness(struct slice typed, struct slice word)
     size_t distance = edit_distance(typed, word);
     size_t bound = (typed.len < word.len ? typed.len : word.len) / 3 + 1;
     bool beginning = typed.len >= 3 && slice_has_prefix(word, typed);
-    if (beginning && distance > bound)
-        return bound;
+    if (beginning && distance > 1)
+        return 1;
     return distance <= bound && distance < word.len ? distance : SIZE_MAX;
 }
 
@@ -260,8 +260,10 @@ static const struct option *match_argument(const struct option *table, const cha
 
 static bool is_operand(const char *argument)
 {
-    char next = argument[0] == '-' ? argument[1] : 0;
-    return argument[0] != '-' || next == 0 || next == '.' || (next >= '0' && next <= '9');
+    if (argument[0] != '-')
+        return true;
+    char next = argument[1];
+    return next == 0 || next == '.' || (next >= '0' && next <= '9');
 }
 
 static int add_operand(struct option_list *operands, const char *argument, char *error)

@@ -55,7 +55,7 @@ int timers_set(struct timers *ts, struct timer *t, uint64_t at_ms)
     timers_cancel(ts, t);
     if (ts->len == ts->cap) {
         size_t cap = ts->cap ? ts->cap * 2 : 64;
-        struct timer **heap = realloc(ts->heap, cap * sizeof *heap);
+        struct timer **heap = realloc(ts->heap, cap * sizeof(struct timer *));
         if (!heap)
             return -ENOMEM;
         ts->heap = heap;

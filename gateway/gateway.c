@@ -60,26 +60,26 @@ static int failed(const char *what, const char *where, int error)
 static int listen_for_all(struct net_address *address, int fds[], unsigned count)
 {
     int error = net_probe_bind(address);
-    bool is_unix = address->storage.ss_family == AF_UNIX;
-    unsigned made = 0;
-    for (; error == 0 && made < count; made++) {
-        int fd = is_unix && made > 0 ? dup(fds[0]) : net_listen(address, NET_LISTEN_SHARED);
-        if (fd < 0)
-            error = is_unix && made > 0 ? -errno : fd;
-        else
-            fds[made] = fd;
-        if (error)
-            break;
+    if (error)
+        return error;
+    for (unsigned made = 0; made < count; made++) {
+        bool again = made > 0 && address->storage.ss_family == AF_UNIX;
+        int fd = again ? dup(fds[0]) : net_listen(address, NET_LISTEN_SHARED);
+        if (fd < 0) {
+            error = again ? -errno : fd;
+            while (made > 0)
+                close(fds[--made]);
+            return error;
+        }
+        fds[made] = fd;
     }
-    while (error && made > 0)
-        close(fds[--made]);
-    return error;
+    return 0;
 }
 
 static int gateway_listen(struct gateway *g, int fds[][CONFIG_MAX_LISTEN])
 {
     char text[NET_TEXT_LEN];
-    int column[MAX_WORKERS];
+    int column[MAX_WORKERS] = {0};
     for (size_t i = 0; i < g->config->listen_count; i++) {
         int error = listen_for_all(&g->config->listen[i], column, g->worker_count);
         net_format(&g->config->listen[i], text);

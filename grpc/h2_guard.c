@@ -135,9 +135,8 @@ static void follow_control(struct h2_guard *g, uint64_t now_ms)
         trip(g, NGHTTP2_ENHANCE_YOUR_CALM, "too many control frames");
 }
 
-static void follow_frame(struct h2_guard *g, uint64_t now_ms)
+static void follow_frame(struct h2_guard *g, const uint8_t *h, uint64_t now_ms)
 {
-    const uint8_t *h = g->header;
     uint8_t flags = h[4];
     uint32_t id = (uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8];
     g->payload_left = (uint32_t)h[0] << 16 | (uint32_t)h[1] << 8 | h[2];
@@ -179,13 +178,17 @@ static size_t follow_some(struct h2_guard *g, struct slice bytes, uint64_t now_m
         g->payload_left -= (uint32_t)n;
         return n;
     }
+    if (g->header_len == 0 && bytes.len >= H2_GUARD_FRAME_HEADER_LEN) {
+        follow_frame(g, bytes.data, now_ms);
+        return H2_GUARD_FRAME_HEADER_LEN;
+    }
     size_t n = (size_t)(H2_GUARD_FRAME_HEADER_LEN - g->header_len);
     n = bytes.len < n ? bytes.len : n;
     memcpy(g->header + g->header_len, bytes.data, n);
     g->header_len = (uint8_t)(g->header_len + n);
     if (g->header_len == H2_GUARD_FRAME_HEADER_LEN) {
         g->header_len = 0;
-        follow_frame(g, now_ms);
+        follow_frame(g, g->header, now_ms);
     }
     return n;
 }

@@ -7,7 +7,8 @@ static void block_begin(struct h2_session *s)
     struct h2_block *b = &s->block;
     size_t hard = (size_t)s->config.max_header_bytes * H2_HARD_HEADER_FACTOR;
     arena_fini(&b->arena);
-    arena_init(&b->arena, b->room, sizeof b->room, 4 * hard);
+    arena_init(&b->arena, NULL, 0, 4 * hard);
+    b->room_len = 0;
     metadata_init(&b->fields, &b->arena, hard);
     b->fields.entries = b->entries;
     b->fields.cap = H2_BLOCK_ENTRIES;
@@ -27,6 +28,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     if (!stream)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     stream->id = frame->hd.stream_id;
+    s->last = stream;
     nghttp2_session_set_stream_user_data(ng, stream->id, stream);
     return 0;
 }
@@ -37,32 +39,41 @@ static struct slice rcbuf_slice(nghttp2_rcbuf *rcbuf)
     return slice_from(v.base, v.len);
 }
 
-/* Names of HPACK's static table live for ever and are not copied. */
-static bool block_add(struct h2_block *b, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+/* Room for n bytes of text; NULL when memory is out. */
+static uint8_t *block_room(struct h2_block *b, size_t n)
 {
-    struct slice n = rcbuf_slice(name), v = rcbuf_slice(value);
-    size_t name_len = nghttp2_rcbuf_is_static(name) ? 0 : n.len;
-    uint8_t *to = arena_alloc(&b->arena, name_len + v.len + 1);
+    if (n > sizeof b->room - b->room_len)
+        return arena_alloc(&b->arena, n);
+    uint8_t *at = b->room + b->room_len;
+    b->room_len += n;
+    return at;
+}
+
+/* Both texts are copied, except those of HPACK's static table, which live for ever. */
+static bool block_add(struct h2_block *b, struct slice name, bool name_static, struct slice value)
+{
+    size_t name_len = name_static ? 0 : name.len;
+    uint8_t *to = block_room(b, name_len + value.len + 1);
     if (!to)
         return false;
-    if (name_len) {
-        memcpy(to, n.data, n.len);
-        n.data = to;
-    }
-    memcpy(to + name_len, v.data, v.len);
-    to[name_len + v.len] = 0;
-    return metadata_add_borrowed(&b->fields, n, slice_from(to + name_len, v.len)) == 0;
+    if (name_len)
+        name.data = memcpy(to, name.data, name_len);
+    if (value.len)
+        memcpy(to + name_len, value.data, value.len);
+    value.data = to + name_len; /* also when empty: data NULL would say "absent" */
+    return metadata_add_borrowed(&b->fields, name, value) == 0;
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *user_data)
 {
-    (void)flags;
+    (void)ng, (void)flags;
     struct h2_session *s = user_data;
     struct h2_block *b = &s->block;
-    b->bytes += nghttp2_rcbuf_get_buf(name).len + nghttp2_rcbuf_get_buf(value).len + ENTRY_OVERHEAD;
+    struct slice n = rcbuf_slice(name), v = rcbuf_slice(value);
+    b->bytes += n.len + v.len + ENTRY_OVERHEAD;
     if (b->bytes <= s->config.max_header_bytes) {
-        if (!block_add(b, name, value))
+        if (!block_add(b, n, nghttp2_rcbuf_is_static(name), v))
             b->too_large = true;
         return 0;
     }
@@ -71,7 +82,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
         return 0;
     /* The library goes on decoding without telling; its own RST_STREAM comes second and is dropped.
      */
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    struct h2_stream *stream = h2_stream_find(s, frame->hd.stream_id);
     if (stream)
         h2_stream_abort(stream, H2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -114,7 +125,7 @@ static void receive_response(struct h2_session *s, struct h2_stream *stream, boo
 
 static void receive_headers(struct h2_session *s, const nghttp2_frame *frame)
 {
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(s->ng, frame->hd.stream_id);
+    struct h2_stream *stream = h2_stream_find(s, frame->hd.stream_id);
     if (!stream || stream->reset)
         return;
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
@@ -142,7 +153,7 @@ static void receive_settings(struct h2_session *s)
 
 static void receive_data_end(struct h2_session *s, const nghttp2_frame *frame)
 {
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(s->ng, frame->hd.stream_id);
+    struct h2_stream *stream = h2_stream_find(s, frame->hd.stream_id);
     if (!stream)
         return;
     stream->remote_ended = true;
@@ -186,11 +197,13 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
 static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const uint8_t *data,
                    size_t len, void *user_data)
 {
-    (void)flags, (void)user_data;
+    struct h2_session *s = user_data;
     nghttp2_session_consume_connection(ng, len);
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(ng, stream_id);
+    struct h2_stream *stream = h2_stream_find(s, stream_id);
     if (!stream)
         return 0;
+    /* Set before on_data: nobody needs a window for what does not come. */
+    stream->remote_ended = stream->remote_ended || (flags & NGHTTP2_FLAG_END_STREAM);
     if (stream_events(stream)->on_data)
         stream_events(stream)->on_data(stream->arg, slice_from(data, len));
     else
@@ -210,12 +223,12 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 /* Always 0: nghttp2 would forget the stream half way. */
 static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t error, void *user_data)
 {
+    (void)ng;
     struct h2_session *s = user_data;
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(ng, stream_id);
+    struct h2_stream *stream = h2_stream_find(s, stream_id);
     h2_guard_stream_closed(&s->guard, (uint32_t)stream_id, false);
     if (!stream)
         return 0;
-    nghttp2_session_set_stream_user_data(ng, stream_id, NULL);
     h2_stream_closed(stream, stream->never_sent ? H2_REFUSED_STREAM : error);
     return 0;
 }

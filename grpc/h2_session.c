@@ -49,8 +49,9 @@ static bool new_library_session(struct h2_session *s)
     nghttp2_option *options = new_options();
     int rv = NGHTTP2_ERR_NOMEM;
     if (callbacks && options)
-        rv = s->role == H2_SERVER ? nghttp2_session_server_new2(&s->ng, callbacks, s, options)
-                                  : nghttp2_session_client_new2(&s->ng, callbacks, s, options);
+        rv = s->role == H2_SERVER
+                 ? nghttp2_session_server_new3(&s->ng, callbacks, s, options, &s->memory.mem)
+                 : nghttp2_session_client_new3(&s->ng, callbacks, s, options, &s->memory.mem);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(options);
     return rv == 0;
@@ -86,6 +87,7 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_session_con
     s->output_arg = arg;
     s->end_error = H2_CONNECTION_LOST;
     status_ok(&s->why);
+    h2_memory_init(&s->memory);
     list_init(&s->streams);
     list_init(&s->spare);
     list_init(&s->writable);
@@ -105,8 +107,8 @@ void h2_session_free(struct h2_session *s)
     h2_session_end_streams(s, H2_INTERNAL_ERROR);
     h2_stream_free_spare(s);
     nghttp2_session_del(s->ng);
+    h2_memory_fini(&s->memory);
     arena_fini(&s->block.arena);
-    free(s->nvs);
     free(s);
 }
 
@@ -253,28 +255,6 @@ bool h2_session_done(const struct h2_session *s)
     return s->closed || (!nghttp2_session_want_read(s->ng) && !nghttp2_session_want_write(s->ng));
 }
 
-nghttp2_nv *h2_session_fields(struct h2_session *s, const struct metadata *md)
-{
-    if (md->count > s->nvs_cap || !s->nvs) {
-        size_t cap = md->count < 16 ? 16 : 2 * (size_t)md->count;
-        nghttp2_nv *nvs = realloc(s->nvs, cap * sizeof *nvs);
-        if (!nvs)
-            return NULL;
-        s->nvs = nvs;
-        s->nvs_cap = cap;
-    }
-    for (uint32_t i = 0; i < md->count; i++) {
-        const struct metadata_entry *e = &md->entries[i];
-        /* The library copies; its type is not const for historical reasons. */
-        s->nvs[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)e->name.data,
-                                 .value = (uint8_t *)(uintptr_t)e->value.data,
-                                 .namelen = e->name.len,
-                                 .valuelen = e->value.len,
-                                 .flags = h2_stream_field_flags(e->name)};
-    }
-    return s->nvs;
-}
-
 bool h2_session_can_start(const struct h2_session *s)
 {
     return !s->ending && nghttp2_session_check_request_allowed(s->ng) &&
@@ -287,13 +267,14 @@ struct h2_stream *h2_session_request(struct h2_session *s, const struct metadata
     assert(s->role == H2_CLIENT);
     if (s->ending || !nghttp2_session_check_request_allowed(s->ng))
         return NULL;
-    const nghttp2_nv *nvs = h2_session_fields(s, headers);
-    struct h2_stream *stream = nvs ? h2_stream_open(s) : NULL;
+    struct h2_stream *stream = h2_stream_open(s);
     if (!stream)
         return NULL;
     nghttp2_data_provider provider = h2_stream_provider(stream);
-    stream->id =
-        nghttp2_submit_request(s->ng, NULL, nvs, headers->count, end ? NULL : &provider, stream);
+    stream->id = -1;
+    if (h2_fields_keep(&stream->head, headers))
+        stream->id = nghttp2_submit_request(s->ng, NULL, h2_fields_array(&stream->head),
+                                            headers->count, end ? NULL : &provider, stream);
     if (stream->id < 0) {
         stream->id = 0;
         h2_stream_closed(stream, H2_INTERNAL_ERROR);

@@ -18,7 +18,8 @@ struct h2_stream *h2_stream_open(struct h2_session *s)
         list_init(&stream->node);
         list_init(&stream->writable);
         buf_init(&stream->queue, SIZE_MAX);
-        buf_init(&stream->trailers, SIZE_MAX);
+        buf_init(&stream->head.room, SIZE_MAX);
+        buf_init(&stream->trailers.room, SIZE_MAX);
     }
     list_append(&s->streams, &stream->node);
     s->stream_count++;
@@ -27,8 +28,11 @@ struct h2_stream *h2_stream_open(struct h2_session *s)
 
 static void stream_free(struct h2_stream *stream)
 {
+    if (stream->session->last == stream)
+        stream->session->last = NULL;
     buf_fini(&stream->queue);
-    buf_fini(&stream->trailers);
+    buf_fini(&stream->head.room);
+    buf_fini(&stream->trailers.room);
     free(stream);
 }
 
@@ -41,9 +45,12 @@ static void stream_recycle(struct h2_stream *stream)
         return;
     }
     buf_reset(&stream->queue, H2_KEEP_QUEUE_LEN);
-    buf_reset(&stream->trailers, H2_KEEP_QUEUE_LEN);
-    *stream =
-        (struct h2_stream){.session = s, .queue = stream->queue, .trailers = stream->trailers};
+    buf_reset(&stream->head.room, H2_KEEP_QUEUE_LEN);
+    buf_reset(&stream->trailers.room, H2_KEEP_QUEUE_LEN);
+    *stream = (struct h2_stream){.session = s,
+                                 .queue = stream->queue,
+                                 .head.room = stream->head.room,
+                                 .trailers.room = stream->trailers.room};
     list_init(&stream->writable);
     list_init(&stream->node);
     list_append(&s->spare, &stream->node);
@@ -99,32 +106,81 @@ static bool name_is(struct slice name, const char *literal)
     return memcmp(name.data, literal, name.len) == 0;
 }
 
-uint8_t h2_stream_field_flags(struct slice name)
+/* Values that compressors must not remember (RFC 7541 section 7.1.3). */
+static bool never_indexed(struct slice name)
 {
-    bool never = false;
     switch (name.len) {
     case 6:
-        never = name_is(name, "cookie");
-        break;
+        return name_is(name, "cookie");
     case 9:
-        never = name_is(name, "x-api-key");
-        break;
+        return name_is(name, "x-api-key");
     case 10:
-        never = name_is(name, "set-cookie");
-        break;
+        return name_is(name, "set-cookie");
     case 12: /* no secret, but different in every call: it would only push useful entries out */
-        never = name_is(name, "grpc-timeout");
-        break;
+        return name_is(name, "grpc-timeout");
     case 13:
-        never = name_is(name, "authorization");
-        break;
+        return name_is(name, "authorization");
     case 19:
-        never = name_is(name, "proxy-authorization");
-        break;
+        return name_is(name, "proxy-authorization");
     default:
-        break;
+        return false;
     }
-    return never ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
+static uint8_t *copy_text(uint8_t *to, struct slice s)
+{
+    if (s.len)
+        memcpy(to, s.data, s.len);
+    return to + s.len;
+}
+
+static size_t text_len(const struct metadata *md)
+{
+    size_t len = 0;
+    for (uint32_t i = 0; i < md->count; i++)
+        len += md->entries[i].name.len + md->entries[i].value.len;
+    return len;
+}
+
+bool h2_fields_keep(struct h2_fields *fields, const struct metadata *md)
+{
+    size_t array_len = md->count * sizeof(nghttp2_nv);
+    size_t len = array_len + text_len(md);
+    uint8_t *room = buf_reserve(&fields->room, len);
+    if (!room)
+        return false;
+    nghttp2_nv *nvs = (nghttp2_nv *)(void *)room;
+    uint8_t *text = room + array_len;
+    for (uint32_t i = 0; i < md->count; i++) {
+        const struct metadata_entry *e = &md->entries[i];
+        unsigned flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+        if (never_indexed(e->name))
+            flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+        nvs[i] = (nghttp2_nv){.name = text,
+                              .value = text + e->name.len,
+                              .namelen = e->name.len,
+                              .valuelen = e->value.len,
+                              .flags = (uint8_t)flags};
+        text = copy_text(copy_text(text, e->name), e->value);
+    }
+    buf_commit(&fields->room, len);
+    fields->count = md->count;
+    return true;
+}
+
+const nghttp2_nv *h2_fields_array(const struct h2_fields *fields)
+{
+    return (const nghttp2_nv *)(const void *)buf_slice(&fields->room).data;
+}
+
+struct h2_stream *h2_stream_find(struct h2_session *s, int32_t id)
+{
+    if (s->last && s->last->id == id)
+        return s->last;
+    struct h2_stream *stream = nghttp2_session_get_stream_user_data(s->ng, id);
+    if (stream)
+        s->last = stream;
+    return stream;
 }
 
 /* Lets nghttp2 ask for DATA again. */
@@ -146,9 +202,9 @@ void h2_stream_respond(struct h2_stream *stream, const struct metadata *headers,
     stream->responded = true;
     stream->ended = end;
     nghttp2_data_provider provider = h2_stream_provider(stream);
-    const nghttp2_nv *nvs = h2_session_fields(s, headers);
-    if (!nvs || nghttp2_submit_response(s->ng, stream->id, nvs, headers->count,
-                                        end ? NULL : &provider) != 0)
+    if (!h2_fields_keep(&stream->head, headers) ||
+        nghttp2_submit_response(s->ng, stream->id, h2_fields_array(&stream->head), headers->count,
+                                end ? NULL : &provider) != 0)
         h2_stream_abort(stream, H2_INTERNAL_ERROR);
     h2_session_wake(s);
 }
@@ -183,52 +239,12 @@ void h2_stream_end(struct h2_stream *stream)
     h2_stream_wake(stream);
 }
 
-static size_t fields_text_len(const struct metadata *md)
-{
-    size_t len = 0;
-    for (uint32_t i = 0; i < md->count; i++)
-        len += md->entries[i].name.len + md->entries[i].value.len;
-    return len;
-}
-
-static uint8_t *copy_text(uint8_t *to, struct slice s)
-{
-    if (s.len)
-        memcpy(to, s.data, s.len);
-    return to + s.len;
-}
-
-/* One block: the array, then the text.  The buffer is not touched again before it is sent, so that
- * the pointers into it stay good. */
-static bool keep_trailers(struct h2_stream *stream, const struct metadata *md)
-{
-    size_t array_len = md->count * sizeof(nghttp2_nv);
-    size_t len = array_len + fields_text_len(md);
-    uint8_t *room = buf_reserve(&stream->trailers, len);
-    if (!room)
-        return false;
-    nghttp2_nv *nvs = (nghttp2_nv *)(void *)room;
-    uint8_t *text = room + array_len;
-    for (uint32_t i = 0; i < md->count; i++) {
-        const struct metadata_entry *e = &md->entries[i];
-        nvs[i] = (nghttp2_nv){.name = text,
-                              .value = text + e->name.len,
-                              .namelen = e->name.len,
-                              .valuelen = e->value.len,
-                              .flags = h2_stream_field_flags(e->name)};
-        text = copy_text(copy_text(text, e->name), e->value);
-    }
-    buf_commit(&stream->trailers, len);
-    stream->trailers_len = md->count;
-    return true;
-}
-
 void h2_stream_trailers(struct h2_stream *stream, const struct metadata *trailers)
 {
     assert(stream->responded || stream->reset);
     if (stream->reset || stream->ended)
         return;
-    if (!keep_trailers(stream, trailers)) {
+    if (!h2_fields_keep(&stream->trailers, trailers)) {
         h2_stream_abort(stream, H2_INTERNAL_ERROR);
         return;
     }
@@ -272,11 +288,11 @@ void h2_stream_consume(struct h2_stream *stream, size_t len)
 static int finish_data(struct h2_stream *stream, uint32_t *data_flags)
 {
     *data_flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (stream->trailers_len == 0)
+    if (stream->trailers.count == 0)
         return 0;
     *data_flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    const nghttp2_nv *nvs = (const nghttp2_nv *)(const void *)buf_slice(&stream->trailers).data;
-    return nghttp2_submit_trailer(stream->session->ng, stream->id, nvs, stream->trailers_len);
+    return nghttp2_submit_trailer(stream->session->ng, stream->id,
+                                  h2_fields_array(&stream->trailers), stream->trailers.count);
 }
 
 static ssize_t on_read(nghttp2_session *ng, int32_t stream_id, uint8_t *to, size_t len,
@@ -319,6 +335,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
     struct h2_session *s = user_data;
     struct h2_stream *stream = source->ptr;
     uint8_t *to = buf_reserve(s->out, H2_GUARD_FRAME_HEADER_LEN + len);
+    assert(len <= buf_len(&stream->queue) && stream->queue.data);
     if (!to)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     memcpy(to, framehd, H2_GUARD_FRAME_HEADER_LEN);
@@ -332,7 +349,7 @@ static int on_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t
 /* Runs after each frame: the response is out, so the rest of the request may be refused. */
 static void stop_after_end(struct h2_session *s, int32_t stream_id)
 {
-    struct h2_stream *stream = nghttp2_session_get_stream_user_data(s->ng, stream_id);
+    struct h2_stream *stream = h2_stream_find(s, stream_id);
     if (!stream || !stream->stop_after_end)
         return;
     stream->stop_after_end = false;
@@ -343,7 +360,7 @@ static void stop_after_end(struct h2_session *s, int32_t stream_id)
 
 static void on_reset_sent(struct h2_session *s, int32_t stream_id)
 {
-    const struct h2_stream *stream = nghttp2_session_get_stream_user_data(s->ng, stream_id);
+    const struct h2_stream *stream = h2_stream_find(s, stream_id);
     if (!stream || !stream->reset)
         h2_guard_bad_event(&s->guard, s->now_ms);
     h2_guard_stream_closed(&s->guard, (uint32_t)stream_id, true);

@@ -299,10 +299,11 @@ static int call_client(const struct command *command, const struct call_flags *f
     struct status st;
     struct slice name = slice_from_string(operands->items[1]);
     const char *data = operands->count > 2 ? operands->items[2] : flags->data;
-    if (!client_load_schema(client, &flags->client.descriptors, &st)) {
+    if (!client_load_schema(client, &flags->client.descriptors, flags->deadline_ms, &st)) {
         fprintf(stderr, "drawbridge call: the services of %s are not known: %.*s\n",
                 operands->items[0], SLICE_PRINT(status_message(&st)));
-        return st.code == STATUS_UNAVAILABLE ? (int)st.code : COMMAND_CALL_FAILURE;
+        bool no_answer = st.code == STATUS_UNAVAILABLE || st.code == STATUS_DEADLINE_EXCEEDED;
+        return no_answer ? (int)st.code : COMMAND_CALL_FAILURE;
     }
     const struct method *method = symbol_method(client->schema, name);
     if (method)

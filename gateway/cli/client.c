@@ -57,8 +57,9 @@ void client_close(struct client *c)
 
 struct reflection {
     struct client *client;
+    struct reflection_client *asking; /* NULL once it is over */
     struct status *st;
-    bool done;
+    struct timer timer;
 };
 
 /* What a status says must outlive the call it came from. */
@@ -73,22 +74,41 @@ static void on_reflection_done(void *arg, struct schema *schema, const struct st
     r->client->schema = schema;
     if (!schema)
         keep_status(r->st, failure);
-    r->done = true;
+    r->asking = NULL;
 }
 
-bool client_load_schema(struct client *c, const struct option_list *descriptors, struct status *st)
+static void on_reflection_late(void *arg)
 {
-    if (descriptors->count > 0) {
-        c->schema = schema_load_files(descriptors->items, descriptors->count, st);
-        return c->schema != NULL;
-    }
+    struct reflection *r = arg;
+    reflection_client_cancel(r->asking);
+    status_set(r->st, STATUS_DEADLINE_EXCEEDED, "server reflection has not answered in time");
+    r->asking = NULL;
+}
+
+static bool reflect(struct client *c, uint64_t timeout_ms, struct status *st)
+{
+    uint64_t now_ms = loop_now_ms(c->loop);
     struct reflection r = {.client = c, .st = st};
-    if (!reflection_client_start(c->upstream, NULL, loop_now_ms(c->loop), on_reflection_done, &r)) {
+    r.timer = (struct timer){.on_expire = on_reflection_late, .arg = &r};
+    r.asking = reflection_client_start(c->upstream, NULL, now_ms, on_reflection_done, &r);
+    if (!r.asking) {
         status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory");
         return false;
     }
-    while (!r.done)
+    if (timeout_ms > 0)
+        loop_timer_set(c->loop, &r.timer, now_ms + timeout_ms);
+    while (r.asking)
         loop_turn(c->loop, -1);
+    loop_timer_cancel(c->loop, &r.timer);
+    return c->schema != NULL;
+}
+
+bool client_load_schema(struct client *c, const struct option_list *descriptors,
+                        uint64_t timeout_ms, struct status *st)
+{
+    if (descriptors->count == 0)
+        return reflect(c, timeout_ms, st);
+    c->schema = schema_load_files(descriptors->items, descriptors->count, st);
     return c->schema != NULL;
 }
 

@@ -49,9 +49,11 @@ struct client {
 int client_open(struct client *c, const char *target, const struct client_flags *flags,
                 char error[static OPTION_ERROR_LEN]);
 void client_close(struct client *c);
-/* From the descriptor files, or by reflection when there are none.  `c` needs no connection for
- * files: zero-initialised will do.  False with the reason in *st. */
-bool client_load_schema(struct client *c, const struct option_list *descriptors, struct status *st);
+/* From the descriptor files, or by reflection when there are none, within timeout_ms (0:
+ * reflection's own limit).  `c` needs no connection for files: zero-initialised will do.  False
+ * with the reason in *st. */
+bool client_load_schema(struct client *c, const struct option_list *descriptors,
+                        uint64_t timeout_ms, struct status *st);
 /* One call with one message each way, at most timeout_ms long.  The outcome goes to *st (its text
  * only), the reply is appended. */
 void client_unary(struct client *c, struct slice path, struct slice request, uint64_t timeout_ms,

@@ -93,7 +93,9 @@ static int run_healthcheck(const struct command *command, int argc, char **argv)
     if (wrong)
         return wrong;
     if (operands.count + (flags.http ? 1 : 0) != 1)
-        return command_wrong_usage(command, "needs one target: HOST:PORT or --http URL");
+        return command_wrong_usage(command, "needs one target: HOST:PORT or an http:// URL");
+    if (!flags.http && strncmp(operands.items[0], "http://", 7) == 0)
+        flags.http = operands.items[0];
     if (flags.http)
         return check_http(command, &flags);
     if (flags.service && strlen(flags.service) > MAX_SERVICE_LEN)
@@ -126,10 +128,10 @@ static const struct option options[] = {
 const struct command command_healthcheck = {
     .name = "healthcheck",
     .summary = "tell by exit status whether a server is healthy",
-    .operands = "HOST:PORT | --http URL",
+    .operands = "HOST:PORT | http://HOST:PORT/PATH",
     .details = "Exit status: 0 healthy, 1 not healthy or not reachable, 2 wrong usage.",
     .examples = "  drawbridge healthcheck localhost:50051\n"
-                "  drawbridge healthcheck --http http://127.0.0.1:9901/readyz",
+                "  drawbridge healthcheck http://127.0.0.1:9901/readyz",
     .options = options,
     .usage_status = COMMAND_WRONG_USAGE,
     .run = run_healthcheck,

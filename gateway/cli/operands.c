@@ -12,7 +12,7 @@ static int load_and_print(const struct command *command, const struct client_fla
                           int (*print)(const struct schema *schema, const char *symbol))
 {
     struct status st;
-    if (client_load_schema(client, &flags->descriptors, &st))
+    if (client_load_schema(client, &flags->descriptors, 0, &st))
         return print(client->schema, symbol);
     fprintf(stderr, "drawbridge %s: %.*s\n", command->name, SLICE_PRINT(status_message(&st)));
     return COMMAND_FAILED;

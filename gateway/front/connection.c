@@ -295,10 +295,12 @@ void connection_watch(struct connection *conn)
         conn->watched = true;
 }
 
-void connection_reset_on_close(struct connection *conn)
+void connection_reset(struct connection *conn)
 {
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    /* Dissolving the association is what sends RST before any FIN; SO_LINGER would send it after
+     * the FIN of the library's shutdown(). */
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    (void)!connect(conn->fd, &none, sizeof none);
 }
 
 void connection_cut(struct connection *conn, const char *reason)

@@ -84,8 +84,8 @@ static inline void connection_progress(struct connection *conn, size_t len)
 void connection_check_at(struct connection *conn, uint64_t at_ms);
 /* Shows on_unpark when the client leaves while the connection is parked. */
 void connection_watch(struct connection *conn);
-/* However it is closed, the client sees a reset. */
-void connection_reset_on_close(struct connection *conn);
+/* Resets the connection now (TCP): the client cannot take what it got for complete. */
+void connection_reset(struct connection *conn);
 /* Ends it from our side: the descriptor is shut down and what waits for it is woken. */
 void connection_cut(struct connection *conn, const char *reason);
 /* Ends up to `count` connections that serve nothing, the longest idle first; returns how many.

@@ -65,6 +65,8 @@ struct exchange *exchange_open(struct exchanges *all)
                2 * limits->max_message_bytes + limits->max_reply_bytes + SLACK);
     /* The library's pool bounds the request's fields; the firewall judges their sum. */
     metadata_init(&ex->request.headers, &ex->arena, SIZE_MAX / 2);
+    ex->request.headers.entries = ex->fields;
+    ex->request.headers.cap = EXCHANGE_FIELDS;
     metadata_init(&ex->head, &ex->arena, MAX_RESPONSE_FIELDS);
     firewall_init(&ex->firewall, limits);
     ex->request.start_us = loop_now_us(all->ctx->loop);
@@ -221,7 +223,8 @@ static bool is_framing(struct slice name)
 {
     return slice_equal(name, SLICE("connection")) || slice_equal(name, SLICE("content-length")) ||
            slice_equal(name, SLICE("transfer-encoding")) ||
-           slice_equal(name, SLICE("keep-alive")) || slice_equal(name, SLICE("upgrade"));
+           slice_equal(name, SLICE("keep-alive")) || slice_equal(name, SLICE("upgrade")) ||
+           slice_equal(name, SLICE("date"));
 }
 
 static void exchange_copy_field(struct exchange *ex, const struct metadata_entry *field)
@@ -361,14 +364,20 @@ void exchange_commit(struct exchange *ex)
         ex->must_close = true;
 }
 
+struct slice exchange_output(const struct exchange *ex)
+{
+    return buf_slice(&ex->out);
+}
+
 size_t exchange_take_output(struct exchange *ex, void *to, size_t len)
 {
     size_t before = buf_len(&ex->out);
     if (len > before)
         len = before;
-    if (len == 0)
+    const uint8_t *from = exchange_output(ex).data;
+    if (len == 0 || !from)
         return 0;
-    memcpy(to, buf_slice(&ex->out).data, len);
+    memcpy(to, from, len);
     buf_consume(&ex->out, len);
     exchange_count_buffered(ex, before);
     ex->bytes_out += len;
@@ -379,11 +388,6 @@ size_t exchange_take_output(struct exchange *ex, void *to, size_t len)
         ex->protocol->on_writable(ex, ex->state);
     }
     return len;
-}
-
-struct slice exchange_output(const struct exchange *ex)
-{
-    return buf_slice(&ex->out);
 }
 
 static const char *method_name(enum exchange_method method)

@@ -10,7 +10,12 @@
 #include "gateway/protocol.h"
 
 /* Room for what a small call needs: no allocation beyond the exchange itself, which is recycled. */
-enum { EXCHANGE_ROOM = 4096, EXCHANGE_HIGH_WATER = 64 << 10, EXCHANGE_LOW_WATER = 32 << 10 };
+enum {
+    EXCHANGE_ROOM = 4096,
+    EXCHANGE_FIELDS = 24,
+    EXCHANGE_HIGH_WATER = 64 << 10,
+    EXCHANGE_LOW_WATER = 32 << 10
+};
 
 /* The request half. */
 enum exchange_upload {
@@ -60,6 +65,7 @@ struct exchange {
     struct buf out;       /* body bytes that wait */
     uint64_t bytes_in, bytes_out, discarded;
     struct arena arena;
+    struct metadata_entry fields[EXCHANGE_FIELDS]; /* first room of request.headers */
     _Alignas(max_align_t) uint8_t room[EXCHANGE_ROOM];
 };
 

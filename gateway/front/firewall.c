@@ -44,16 +44,21 @@ static bool may_be_control(uint64_t w)
     return (below | is_del) != 0;
 }
 
+static bool word_ok(const uint8_t *at)
+{
+    uint64_t w;
+    memcpy(&w, at, 8);
+    return !may_be_control(w) || metadata_value_valid(slice_from(at, 8));
+}
+
 static bool value_ok(struct slice value)
 {
-    size_t i = 0;
-    for (; i + 8 <= value.len; i += 8) {
-        uint64_t w;
-        memcpy(&w, value.data + i, 8);
-        if (may_be_control(w) && !metadata_value_valid(slice_from(value.data + i, 8)))
+    if (value.len < 8)
+        return metadata_value_valid(value);
+    for (size_t i = 0; i + 8 <= value.len; i += 8)
+        if (!word_ok(value.data + i))
             return false;
-    }
-    return metadata_value_valid(slice_from(value.data + i, value.len - i));
+    return word_ok(value.data + value.len - 8); /* overlaps what was seen */
 }
 
 #define KNOWN(index, literal)                                                                      \

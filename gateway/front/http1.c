@@ -158,7 +158,7 @@ static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
     if (ex->reply == REPLY_ENDED)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (ex->firewall.http_1_0)
-        connection_reset_on_close(conn); /* the end of the stream would look complete */
+        connection_reset(conn); /* the end of the stream would look complete */
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
@@ -176,6 +176,46 @@ static struct MHD_Response *http1_response(struct exchange *ex)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+static void put_slice(char **at, struct slice s)
+{
+    memcpy(*at, s.data, s.len);
+    *at += s.len;
+}
+
+/* The library allocates three times and compares the name with four others for each field.  So all
+ * fields go in as one: the first one's value is followed by the others, with blanks where the
+ * library would not take line ends, and the line ends are put into its copy. */
+static bool http1_add_fields(struct MHD_Response *response, struct exchange *ex)
+{
+    const struct metadata *fields = &ex->head;
+    if (fields->count == 0)
+        return true;
+    size_t len = fields->bytes + fields->count * 4 + 1;
+    char *text = arena_alloc(&ex->arena, len), *at = text;
+    if (!text)
+        return false;
+    put_slice(&at, fields->entries[0].value);
+    for (uint32_t i = 1; i < fields->count; i++) {
+        put_slice(&at, SLICE("  "));
+        put_slice(&at, fields->entries[i].name);
+        put_slice(&at, SLICE(": "));
+        put_slice(&at, fields->entries[i].value);
+    }
+    *at = 0;
+    const char *first = (const char *)fields->entries[0].name.data;
+    MHD_add_response_header(response, first, text);
+    char *copy = (char *)(uintptr_t)MHD_get_response_header(response, first);
+    if (!copy)
+        return false;
+    at = copy + fields->entries[0].value.len;
+    for (uint32_t i = 1; i < fields->count; i++) {
+        at[0] = '\r';
+        at[1] = '\n';
+        at += 4 + fields->entries[i].name.len + fields->entries[i].value.len;
+    }
+    return true;
+}
+
 static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
 {
     struct connection *conn = ex->connection;
@@ -183,15 +223,14 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
     struct MHD_Response *response = http1_response(ex);
     if (!response)
         return MHD_NO;
-    for (uint32_t i = 0; i < ex->head.count; i++)
-        MHD_add_response_header(response, (const char *)ex->head.entries[i].name.data,
-                                (const char *)ex->head.entries[i].value.data);
+    bool complete = http1_add_fields(response, ex);
     if (ex->must_close)
         MHD_add_response_header(response, "Connection", "close");
     http1_unwait(h, conn);
     connection_set_phase(conn, CONNECTION_SENDING);
     h->progress = h->queued = true;
-    enum MHD_Result result = MHD_queue_response(conn->handle, (unsigned)ex->http_status, response);
+    enum MHD_Result result =
+        complete ? MHD_queue_response(conn->handle, (unsigned)ex->http_status, response) : MHD_NO;
     MHD_destroy_response(response);
     return result;
 }
@@ -300,6 +339,7 @@ static enum MHD_Result http1_body(struct http1 *h, struct exchange *ex, struct s
     return MHD_YES;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library dictates the parameters */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *len, void **context)
@@ -319,10 +359,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
 static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
                          enum MHD_RequestTerminationCode code)
 {
-    (void)mhd, (void)code;
+    (void)mhd;
     struct http1 *h = arg;
     struct exchange *ex = exchange_of(*context);
     h->progress = true;
+    /* A connection that ends with its request is closed by the next run, which nothing else calls
+     * for. */
+    h->queued |= code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     *context = NULL;
     if (!ex)
         return;

@@ -20,7 +20,8 @@ struct grpc_web {
     bool one_request; /* the method is known and takes exactly one message */
     bool opened;      /* nothing has failed yet: uploads are followed */
     bool head_sent;
-    bool finished;              /* the trailer frame is written */
+    bool finished;              /* the trailer frame is written, or the response was cut */
+    bool mid_frame;             /* the reply ended inside a frame */
     uint64_t messages;          /* whole or begun */
     struct frame_walker walker; /* identity: bytes pass through */
     struct frame_reader reader; /* gzip: messages are assembled and checked */
@@ -76,6 +77,11 @@ static void grpc_web_finish(struct grpc_web *gw, const struct status *st,
         return;
     gw->finished = true;
     gw->opened = false;
+    if (gw->mid_frame) {
+        /* The client would take the trailer frame for the rest of the message. */
+        exchange_abort(gw->ex);
+        return;
+    }
     if (!gw->head_sent)
         grpc_web_head(gw, 200, NULL);
     struct buf frame;
@@ -97,6 +103,7 @@ static void grpc_web_fail(struct grpc_web *gw)
 {
     uint64_t upstream_us = gw->call ? call_upstream_us(gw->call) : 0;
     if (gw->call) {
+        gw->mid_frame = call_reply_mid_frame(gw->call);
         call_cancel(gw->call);
         gw->call = NULL;
     }
@@ -129,6 +136,7 @@ static void on_call_status(void *arg, const struct status *st, const struct meta
 {
     struct grpc_web *gw = arg;
     uint64_t upstream_us = call_upstream_us(gw->call);
+    gw->mid_frame = call_reply_mid_frame(gw->call);
     gw->call = NULL;
     request_metadata_outcome(gw->ex, st, upstream_us);
     exchange_discard_upload(gw->ex);

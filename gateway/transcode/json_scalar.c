@@ -236,7 +236,7 @@ static bool write_integer(struct json_parser *p, enum field_kind kind)
 
 bool json_scalar(struct json_parser *p, const struct field *f)
 {
-    uint64_t bits;
+    uint64_t bits = 0;
     if (!sink_need(&p->out, WIRE_VARINT_LEN)) /* packed elements have no tag that asked for it */
         return json_parser_full(p);
     switch (f->kind) {

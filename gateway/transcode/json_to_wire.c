@@ -61,8 +61,10 @@ static bool write_elements(struct json_parser *p, const struct field *f)
         p->dropped = false;
         more = json_reader_more(&p->in, ']', &closed);
     }
+    if (!closed)
+        return json_parser_fail_read(p);
     p->path->index = 0;
-    return closed || json_parser_fail_read(p);
+    return true;
 }
 
 static bool write_list(struct json_parser *p, const struct field *f)
@@ -121,9 +123,9 @@ static bool write_map(struct json_parser *p, const struct field *f)
         count++;
         more = json_reader_more(&p->in, '}', &closed);
     }
-    p->path->key = (struct slice){NULL, 0};
     if (!closed)
         return json_parser_fail_read(p);
+    p->path->key = (struct slice){NULL, 0};
     json_parser_leave(p);
     if (count < 2 || sink_offset(&p->out) == before)
         return true;
@@ -234,7 +236,8 @@ static bool read_members(struct json_parser *p, struct members *m)
         if (!read_member(p, m))
             return false;
         more = json_reader_more(&p->in, '}', &closed);
-        p->path->field = NULL;
+        if (more)
+            p->path->field = NULL;
     }
     return closed || json_parser_fail_read(p);
 }

@@ -18,19 +18,25 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance without regard to case; both at most NAME_MAX_LEN long. */
+/* Changes, insertions, deletions and swaps of neighbours, without regard to case; both names are at
+ * most NAME_MAX_LEN long. */
 static size_t edit_distance(struct slice a, struct slice b)
 {
-    uint8_t row[NAME_MAX_LEN + 1];
+    uint8_t rows[3][NAME_MAX_LEN + 1];
+    uint8_t *before = rows[0], *above = rows[1], *row = rows[2];
     for (size_t j = 0; j <= b.len; j++)
         row[j] = (uint8_t)j;
     for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
+        uint8_t *oldest = before;
+        before = above;
+        above = row;
+        row = oldest;
         row[0] = (uint8_t)i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t change = diagonal + (lower(a.data[i - 1]) != lower(b.data[j - 1]));
-            diagonal = row[j];
-            row[j] = (uint8_t)min(change, min(row[j], row[j - 1]) + 1u);
+            uint8_t x = lower(a.data[i - 1]), y = lower(b.data[j - 1]);
+            size_t best = min(above[j - 1] + (size_t)(x != y), min(above[j], row[j - 1]) + 1u);
+            bool swap = i > 1 && j > 1 && x == lower(b.data[j - 2]) && y == lower(a.data[i - 2]);
+            row[j] = (uint8_t)min(best, swap ? before[j - 2] + 1u : best);
         }
     }
     return row[b.len];

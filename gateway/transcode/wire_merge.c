@@ -216,10 +216,12 @@ static bool print_members(struct wire_printer *p, const struct message_type *typ
                 return false;
         next++;
         size_t count = same_field(c, i);
-        if (!wire_to_json_key(p, f) || !print_occurrences(p, c->list + i, count) ||
+        i += count;
+        if (wire_field_is_unset(p, f, c->list[i - 1].at, c->list[i - 1].end))
+            continue;
+        if (!wire_to_json_key(p, f) || !print_occurrences(p, c->list + i - count, count) ||
             !wire_printer_comma(p))
             return false;
-        i += count;
     }
     for (; next < type->field_count; next++)
         if (!print_default(p, &type->fields[next]))

@@ -125,3 +125,11 @@ bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at, const 
         return false;
     return !enum_type_value(f->enumeration, (int32_t)value);
 }
+
+bool wire_field_is_unset(const struct wire_printer *p, const struct field *f, const uint8_t *at,
+                         const uint8_t *end)
+{
+    if (f->presence || f->repeated || f->oneof || p->options->emit_defaults)
+        return false;
+    return wire_scalar_is_default(f, at, end);
+}

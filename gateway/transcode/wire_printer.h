@@ -64,6 +64,9 @@ static inline bool wire_field_is_packed(const struct field *f, uint32_t tag)
 {
     return wire_tag_type(tag) == WIRE_LEN && f->wire_type != WIRE_LEN;
 }
+/* A value that is as good as none: the default of a field without presence. */
+bool wire_field_is_unset(const struct wire_printer *p, const struct field *f, const uint8_t *at,
+                         const uint8_t *end);
 /* A closed enum's value that is none of its own is an unknown field (enum behaviour of proto2). */
 bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at, const uint8_t *end);
 
@@ -72,6 +75,7 @@ bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at, const 
 const uint8_t *wire_scalar(struct wire_printer *p, const struct field *f, const uint8_t *at,
                            const uint8_t *end);
 bool wire_scalar_default(struct wire_printer *p, const struct field *f);
+bool wire_scalar_is_default(const struct field *f, const uint8_t *at, const uint8_t *end);
 bool wire_scalar_key(struct wire_printer *p, const struct field *f, const uint8_t *at,
                      const uint8_t *end);
 

@@ -74,7 +74,7 @@ static void put_integer(struct sink *out, enum field_kind kind, uint64_t bits, b
 
 static bool print_enum(struct wire_printer *p, const struct enum_type *type, int32_t number)
 {
-    if (type->null_value)
+    if (type->null_value && number == 0)
         return wire_printer_raw(p, SLICE("null"));
     const struct enum_value *value =
         p->options->enums_as_numbers ? NULL : enum_type_value(type, number);
@@ -117,6 +117,14 @@ static bool print_bits(struct wire_printer *p, const struct field *f, uint64_t b
         put_integer(&p->out, f->kind, bits, !p->options->int64_as_numbers);
         return true;
     }
+}
+
+bool wire_scalar_is_default(const struct field *f, const uint8_t *at, const uint8_t *end)
+{
+    uint64_t bits;
+    if (f->wire_type == WIRE_LEN)
+        return wire_varint(at, end, &bits) && bits == 0;
+    return read_bits(f, at, end, &bits) && bits == 0;
 }
 
 static const uint8_t *failed_bytes(struct wire_printer *p)

@@ -220,6 +220,10 @@ static bool print_field(struct wire_printer *p, struct walk *w, const struct fie
             return false;
     }
     w->next = (uint16_t)(f->index + 1);
+    if (wire_field_is_unset(p, f, w->at, w->end)) {
+        w->at = wire_skip(w->at, w->end, tag, 0);
+        return w->at != NULL;
+    }
     if (!wire_to_json_key(p, f))
         return false;
     if (f->repeated)

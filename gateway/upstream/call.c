@@ -193,14 +193,12 @@ void call_open_stream(struct call *c, struct channel *ch)
     c->channel = ch;
     if (!c->start_us)
         c->start_us = loop_now_us(c->up->loop);
-    bool full = buf_len(&c->out) > 0 && !h2_stream_write(c->stream, buf_slice(&c->out));
+    /* "Full" begins at the same length here and there: a blocked call stays blocked. */
+    if (buf_len(&c->out) > 0)
+        h2_stream_write(c->stream, buf_slice(&c->out));
     if (c->half_closed && !end)
         h2_stream_end(c->stream);
     call_trim_replay(c);
-    if (c->blocked && !full) {
-        c->writable_due = true;
-        call_schedule(c);
-    }
 }
 
 static const char *h2_error_name(uint32_t code)
@@ -243,8 +241,8 @@ static void call_fallen_status(const struct call *c, struct status *st)
  * else that is the status. */
 static void call_settle(struct call *c)
 {
-    bool unprocessed = c->close_code == H2_REFUSED_STREAM ||
-                       (c->close_code == H2_CONNECTION_LOST && c->unwritten);
+    bool unprocessed =
+        c->close_code == H2_REFUSED_STREAM || (c->close_code == H2_CONNECTION_LOST && c->unwritten);
     if (unprocessed && !c->retried && c->replayable && !call_expired(c)) {
         c->retried = true;
         c->channel = NULL;
@@ -265,10 +263,6 @@ void call_work(struct call *c)
     if (c->place == CALL_QUEUED)
         return;
     call_go_on(c, reply_deliver_held(&c->reply));
-    if (c->writable_due && c->place == CALL_STREAMING) {
-        c->writable_due = false;
-        call_unblock(c);
-    }
 }
 
 static int call_add(struct call *c, const char *name, struct slice value)
@@ -393,7 +387,7 @@ static bool call_write(struct call *c, struct slice first, struct slice second)
         status_set(&st, STATUS_RESOURCE_EXHAUSTED, "out of memory for the request");
         if (!room)
             call_fail_soon(c, &st);
-        room = room && buf_len(&c->out) < MAX_REPLAY;
+        room = room && buf_len(&c->out) < h2_session_config_default.max_send_buffer;
     }
     c->blocked = c->blocked || !room;
     return room;

@@ -61,7 +61,6 @@ struct call {
     enum call_place place;  /* changed by call_enter() only */
     bool half_closed;       /* by our side */
     bool blocked;           /* call_send() answered false: on_writable is owed */
-    bool writable_due;      /* on_writable comes from up->work */
     bool retried;           /* the transparent retry is spent */
     bool replayable;        /* `out` holds everything sent so far */
     bool peer_ended;        /* END_STREAM came */

@@ -9,6 +9,7 @@ The limits of the started server: head 1000 ms, body grace 500 ms, stall 1000 ms
 import argparse
 import json
 import re
+import resource
 import signal
 import socket
 import struct
@@ -38,6 +39,23 @@ class Target:
         s.settimeout(8)
         s.connect(("127.0.0.1", self.port))
         return s
+
+    def spawn(self, *arguments, files=None):
+        """Another server of the same program, for rows that end it or need other limits."""
+        def limit():
+            if files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        process = subprocess.Popen(self.process.args[:1] + [str(a) for a in arguments], stdout=subprocess.PIPE, text=True, preexec_fn=limit)
+        return Target(int(process.stdout.readline()), self.path, process)
+
+    def end(self, signum, seconds=5):
+        self.process.send_signal(signum)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("the server does not end") from None
+        assert status == 0, f"the server ended with {status}"
 
     def metrics(self):
         self.process.send_signal(signal.SIGUSR1)
@@ -115,7 +133,17 @@ class Pushed:
 
 
 def statuses(data):
-    return [int(x) for x in re.findall(rb"(?m)^HTTP/1\.1 (\d\d\d)", data)]
+    return [int(x) for x in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
+
+
+def without_repeated_head(data):
+    """libmicrohttpd 0.9.75 writes the head of its own answer to a malformed Content-Length twice, before a handler is called.
+    Nothing behind the request is read, so this is no second response: only that exact repetition is forgiven."""
+    end = data.find(b"\r\n\r\n") + 4
+    head = data[:end]
+    if b"<title>Request" in data and data[end:].startswith(head):
+        return data[end:]
+    return data
 
 
 def refused(t, request, *allowed, hidden=b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"):
@@ -124,6 +152,7 @@ def refused(t, request, *allowed, hidden=b"GET /second HTTP/1.1\r\nHost: a\r\n\r
     s.sendall(request + hidden)
     data, ended = read_all(s)
     s.close()
+    data = without_repeated_head(data)
     got = statuses(data)
     assert len(got) <= 1, f"second response: {data!r}"
     assert ended, f"connection stays open after {data!r}"
@@ -541,6 +570,8 @@ def row_leaving_in_each_state(t):
     for wait in (0.0, 0.05):
         for state in states:
             for way in ("fin", "reset", "half"):
+                if way == "half" and b"/stream" in state:
+                    continue  # who still reads a stream has not left
                 s = t.connect()
                 s.sendall(state)
                 time.sleep(wait)
@@ -735,6 +766,102 @@ def row_open_and_close_10000(t):
 def list_fds(pid):
     import os
     return os.listdir(f"/proc/{pid}/fd")
+
+
+@row(needs_fake=True)
+def row_stop_with_everything_open(t):
+    """The library aborts the process when it is stopped with a suspended connection."""
+    other = t.spawn()
+    held = []
+    for request in (b"", b"GET /a", post("/hold", b"Content-Length: 0\r\n"), post("/head", b"Content-Length: 0\r\n"),
+                    post("/echo", b"Content-Length: 5\r\n", b"he"), post("/pause?ms=60000", b"Content-Length: 100000\r\n", b"a" * 50000),
+                    post("/stream?size=65536&count=100000", b"Content-Length: 0\r\n"), post("/later?ms=60000", b"Content-Length: 0\r\n"),
+                    post("/size?size=16000000", b"Content-Length: 0\r\n"), post("/slow", b"Transfer-Encoding: chunked\r\n", b"5\r\nhe")):
+        for _ in range(20):
+            s = other.connect()
+            s.sendall(request)
+            held.append(s)
+    time.sleep(0.2)
+    for _ in range(20):  # and some whose wait has only begun
+        s = other.connect()
+        s.sendall(post("/hold", b"Content-Length: 0\r\n"))
+        held.append(s)
+    other.end(signal.SIGINT)
+    for s in held:
+        s.close()
+
+
+@row(needs_fake=True)
+def row_drain(t):
+    other = t.spawn()
+    idle, busy, fresh, streaming = (other.connect() for _ in range(4))
+    idle.sendall(post("/echo", b"Content-Length: 1\r\n", b"a"))
+    assert b"close" not in read_response(idle)[1].lower()
+    busy.sendall(post("/later?ms=500", b"Content-Length: 1\r\n", b"b"))
+    streaming.sendall(post("/stream?size=10&count=5&ms=100", b"Content-Length: 0\r\n"))
+    time.sleep(0.1)
+    other.process.send_signal(signal.SIGTERM)
+    assert read_all(idle, 2) == (b"", True)
+    fresh.sendall(post("/echo", b"Content-Length: 1\r\n", b"c"))
+    for s, body in ((fresh, b"c"), (busy, b"b")):
+        status, block, got = read_response(s)
+        assert status == 200 and got == body and b"connection: close" in block.lower(), block
+    data, ended = read_all(streaming)
+    assert ended and data.endswith(b"0\r\n\r\n"), data
+    try:
+        other.connect()
+        raise AssertionError("still accepts")
+    except ConnectionRefusedError:
+        pass
+    assert other.process.wait(3) == 0
+
+
+def served_at_limit(other, count):
+    """`count` idle connections open; new ones must still be served because idle ones give way."""
+    many = [other.connect() for _ in range(count)]
+    time.sleep(0.3)
+    for _ in range(10):
+        assert ok(other, post("/echo", b"Content-Length: 1\r\n", b"a"))[2] == b"a"
+    assert other.metrics()["limited"] > 0, other.metrics()
+    for s in many:
+        s.close()
+    other.wait_metric("connections", 0, 4)
+
+
+@row(needs_fake=True)
+def row_connection_limit(t):
+    other = t.spawn(10000, 5000, 30000, 60000, 50, "error")
+    served_at_limit(other, 100)
+    other.end(signal.SIGTERM)
+
+
+@row(needs_fake=True)
+def row_out_of_descriptors(t):
+    other = t.spawn(10000, 5000, 30000, 60000, 1000, "error", files=60)
+    before = other.cpu_seconds()
+    served_at_limit(other, 150)
+    assert other.cpu_seconds() - before < 1
+    other.end(signal.SIGTERM)
+
+
+@row(needs_fake=True)
+def row_spin_in_a_slow_upload(t):
+    """A chunk extension that just fills the buffer, in an upload that may be silent for ever: no guard can tell it from an
+    honest one, but the CPU must stay free and others served."""
+    other = t.spawn()
+    held = []
+    for extension in range(10_000, 26_000, 1000):
+        s = other.connect()
+        s.sendall(post("/slow", b"Transfer-Encoding: chunked\r\n") + b"5;" + b"a" * extension)
+        held.append(s)
+    time.sleep(0.5)
+    before = other.cpu_seconds()
+    time.sleep(1)
+    assert other.cpu_seconds() - before < 0.25, other.cpu_seconds() - before
+    assert ok(other, post("/echo", b"Content-Length: 1\r\n", b"a"))[2] == b"a"
+    other.end(signal.SIGINT)
+    for s in held:
+        s.close()
 
 
 def alive(t):

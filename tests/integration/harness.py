@@ -83,6 +83,7 @@ class Server:
             self.argv, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=ROOT, preexec_fn=_die_with_parent,
             env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1", **(environment or {})})
         self.addresses = {}
+        self.crashed = False
         try:
             wait_for(lambda: f"{self.name} does not listen: {self.log()[-2000:]}", lambda: self._find(roles), 20)
         except BaseException:
@@ -125,6 +126,11 @@ class Server:
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
+    def crash(self):
+        """SIGKILL, as part of a test."""
+        self.kill()
+        self.crashed = True
+
     def wait(self, seconds=20):
         """The exit status."""
         try:
@@ -134,6 +140,8 @@ class Server:
 
     def stop(self, status=0):
         """SIGTERM, and everything must end well: exit status, no report of a sanitizer (leaks are found at exit)."""
+        if self.crashed:
+            return
         if self.process.poll() is None:
             self.terminate()
         code = self.wait()
@@ -260,7 +268,7 @@ def each_scenario(argv, target, after, environment=None):
         done = run([*argv, target, name], 20, environment=environment)
         output = done.stdout.decode(errors="replace").strip()
         if output != f"ok {name}" or done.returncode:
-            failures.append(f"{output} ({done.returncode}) {done.stderr.decode(errors='replace')[-600:]}")
+            failures.append(f"{output} ({done.returncode}) {done.stderr.decode(errors='replace')[:900]}")
         try:
             after()
         except Late as late:

@@ -1,6 +1,7 @@
 // npm grpc-web (the official client, binary mode) against the gateway.  Node.js has no XMLHttpRequest: xhr2 stands in.
 // Usage: node grpc_web.mjs URL [SCENARIO...]; PROTO names calculator.proto.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import path from "node:path";
 import grpcWeb from "grpc-web";
 import protobuf from "protobufjs";
@@ -15,22 +16,24 @@ class Calculator {
     this.url = url;
     this.client = new GrpcWebClientBase({ format: "binary" });
     const root = new protobuf.Root();
-    const folder = path.dirname(process.env.PROTO);
-    root.resolvePath = (_, target) => (path.isAbsolute(target) ? target : path.join(folder, target));
+    const ours = path.dirname(process.env.PROTO);
+    const theirs = path.dirname(createRequire(import.meta.url).resolve("protobufjs/package.json"));
+    root.resolvePath = (_, target) =>
+      path.isAbsolute(target) ? target : path.join(target.startsWith("google/protobuf/") ? theirs : ours, target);
     this.service = root.loadSync(process.env.PROTO).lookupService("Calculator").resolveAll();
   }
 
-  descriptor(name) {
+  descriptor(name, path = name) {
     const method = this.service.methods[name];
     const [input, output] = [method.resolvedRequestType, method.resolvedResponseType];
     return new MethodDescriptor(
-      `/Calculator/${name}`, method.responseStream ? MethodType.SERVER_STREAMING : MethodType.UNARY, Object, Object,
+      `/Calculator/${path}`, method.responseStream ? MethodType.SERVER_STREAMING : MethodType.UNARY, Object, Object,
       (message) => input.encode(input.fromObject(message)).finish(),
       (bytes) => output.toObject(output.decode(bytes), { defaults: true, longs: Number, enums: String }));
   }
 
   unary(name, request, metadata = {}) {
-    return this.client.thenableCall(`${this.url}/Calculator/${name}`, request, metadata, this.descriptor(name));
+    return this.client.unaryCall(`${this.url}/Calculator/${name}`, request, metadata, this.descriptor(name));
   }
 
   stream(name, request, metadata = {}) {
@@ -87,8 +90,8 @@ await run({
     assert.equal(error.code, StatusCode.INVALID_ARGUMENT);
   },
   async unknown_method(calc) {
-    const descriptor = calc.descriptor("SquareRoot");
-    const error = await failure(calc.client.thenableCall(`${calc.url}/Calculator/Cube`, {}, {}, descriptor));
+    const descriptor = calc.descriptor("SquareRoot", "Cube");
+    const error = await failure(calc.client.unaryCall(`${calc.url}/Calculator/Cube`, {}, {}, descriptor));
     assert.equal(error.code, StatusCode.UNIMPLEMENTED);
   },
   async deadline(calc) {

@@ -64,8 +64,8 @@ static void base64_both_alphabets(void **state)
 static void base64_round_trip(void **state)
 {
     (void)state;
-    uint8_t in[100], back[text_base64_decoded_max(200)];
-    char text[text_base64_len(sizeof in)];
+    uint8_t in[100], back[200];
+    char text[200];
     for (size_t i = 0; i < sizeof in; i++)
         in[i] = (uint8_t)(i * 37);
     for (size_t len = 0; len <= sizeof in; len++) {

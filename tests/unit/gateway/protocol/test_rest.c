@@ -128,6 +128,7 @@ static void streams_as_array_and_lines(void **state)
     fake_exchange_open(&fx, &protocol_rest);
     fake_exchange_body_end(&fx);
     call = fake_call_last();
+    fake_call_headers(call, NULL);
     fake_call_message(call, SLICE("\x08\2"));
     fake_call_status(call, STATUS_ABORTED, "cut", NULL);
     expect_body(SLICE(
@@ -148,6 +149,7 @@ static void a_failed_array_is_cut(void **state)
     (void)state;
     post("/Calculator/PrimeFactors", "{}");
     struct fake_call *call = fake_call_last();
+    fake_call_headers(call, NULL);
     fake_call_message(call, SLICE("\x08\2"));
     fake_call_status(call, STATUS_ABORTED, "cut", NULL);
     expect_body(SLICE(
@@ -164,6 +166,7 @@ static void unary_replies_are_counted(void **state)
     expect_error(501, 12, "0 replies");
     fake_exchange_close(&fx);
     post("/Calculator/SquareRoot", "{}");
+    fake_call_headers(fake_call_last(), NULL);
     fake_call_message(fake_call_last(), SLICE(""));
     fake_call_message(fake_call_last(), SLICE(""));
     fake_call_status(fake_call_last(), STATUS_OK, NULL, NULL);
@@ -175,6 +178,7 @@ static void garbage_from_the_upstream_is_internal(void **state)
     (void)state;
     post("/Calculator/SquareRoot", "{}");
     struct fake_call *call = fake_call_last();
+    fake_call_headers(call, NULL);
     fake_call_message(call, SLICE("\x0d\0"));
     expect_error(500, 13, "");
     assert_true(call->cancelled);

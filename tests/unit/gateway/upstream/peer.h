@@ -8,6 +8,7 @@
 #include "gateway/upstream/upstream.h"
 #include "grpc/frame.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -141,6 +142,8 @@ struct peer {
     struct upstream *up;
     struct upstream_config config;
     struct metrics metrics;
+    struct log *log; /* lines go to /dev/null */
+    int log_fd;
     struct h2_session_config session; /* of the server role */
     int listener;
     struct loop_io *accept;
@@ -285,6 +288,8 @@ static inline struct peer *peer_new(void)
     p->loop = loop_new();
     h2_conn_set_init(&p->conns, p->loop);
     p->session = h2_session_config_default;
+    p->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    p->log = log_new(p->log_fd, LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
     p->config = (struct upstream_config){
         .authority = "test.example",
         .connect_timeout_ms = 2000,
@@ -300,7 +305,7 @@ static inline struct peer *peer_new(void)
 
 static inline void peer_start(struct peer *p)
 {
-    p->up = upstream_new(&p->conns, &p->config, &p->metrics, NULL);
+    p->up = upstream_new(&p->conns, &p->config, &p->metrics, p->log);
     assert_non_null(p->up);
     upstream_on_state(p->up, peer_state, p);
 }
@@ -329,6 +334,8 @@ static inline void peer_free(struct peer *p)
                 close(p->fd[i]);
     h2_conn_set_fini(&p->conns);
     loop_free(p->loop);
+    log_free(p->log);
+    close(p->log_fd);
     free(p);
 }
 

@@ -46,6 +46,13 @@ static void comes_back_by_itself(void **state)
     STEP_UNTIL(p, h.statuses);
     assert_int_equal(h.status.code, STATUS_OK);
     assert_int_equal(p->ready_changes, 1);
+    /* The failures are forgotten: a call in the gap of the next loss waits. */
+    struct heard gap = {0};
+    h2_conn_close(p->conn[0]);
+    STEP_UNTIL(p, !upstream_ready(p->up));
+    ping(p, &gap, &message_events);
+    STEP_UNTIL(p, gap.statuses);
+    assert_int_equal(gap.status.code, STATUS_OK);
     peer_free(p);
 }
 
@@ -105,6 +112,7 @@ static void idle_loss_is_not_noticed_by_calls(void **state)
 {
     (void)state;
     struct peer *p = peer_new();
+    p->config.backoff_min_ms = p->config.backoff_max_ms = 60000; /* not for one that has served */
     peer_start(p);
     for (size_t i = 0; i < 5; i++) {
         struct heard first = {0}, second = {0};
@@ -312,6 +320,66 @@ static void flapping_is_paced(void **state)
     peer_free(p);
 }
 
+/* A listener whose backlog is full answers no SYN. */
+static void blackhole_times_out(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new();
+    int fill[4];
+    loop_io_free(p->accept);
+    p->accept = NULL;
+    assert_int_equal(listen(p->listener, 0), 0);
+    for (size_t i = 0; i < 4; i++)
+        fill[i] = net_connect(&p->config.address);
+    p->config.connect_timeout_ms = 20;
+    p->config.backoff_min_ms = p->config.backoff_max_ms = 60000;
+    peer_start(p);
+    struct heard h = {0}, cancelled = {0};
+    ping(p, &h, &message_events);
+    ping(p, &cancelled, &message_events);
+    call_cancel(cancelled.call);
+    STEP_UNTIL(p, h.statuses);
+    assert_int_equal(h.status.code, STATUS_UNAVAILABLE);
+    assert_non_null(strstr(h.message, "no connection within 20 ms"));
+    assert_int_equal(peer_metric(p, METRIC_UPSTREAM_FAILURES), 1);
+    for (size_t i = 0; i < 4; i++)
+        close(fill[i]);
+    peer_free(p);
+}
+
+/* More calls than streams, none answered: each ends at its deadline, in the queue or on a stream.
+ */
+static void short_deadlines_on_a_hanging_upstream(void **state)
+{
+    (void)state;
+    enum { CALLS = 1000 };
+    struct peer *p = peer_new();
+    struct heard *h = calloc(CALLS, sizeof *h);
+    p->hold = true;
+    p->config.max_in_flight = 150;
+    peer_start(p);
+    STEP_UNTIL(p, upstream_ready(p->up));
+    struct call_request req = plain_request;
+    req.deadline_ms = loop_now_ms(p->loop) + 50;
+    for (int i = 0; i < CALLS; i++) {
+        h[i].call = call_start(p->up, &req, &message_events, &h[i]);
+        call_half_close(h[i].call);
+    }
+    assert_int_equal(peer_metric(p, METRIC_STREAMS_OPEN), 100);
+    assert_int_equal(peer_metric(p, METRIC_CALLS_QUEUED), CALLS - 100);
+    for (int i = 0; i < CALLS; i++) {
+        STEP_UNTIL(p, h[i].statuses);
+        assert_int_equal(h[i].status.code, STATUS_DEADLINE_EXCEEDED);
+    }
+    peer_settle(p);
+    assert_true(p->streams_len <= 150);
+    for (size_t i = 0; i < p->streams_len; i++)
+        assert_true(p->streams[i].closed);
+    assert_int_equal(peer_metric(p, METRIC_STREAMS_OPEN), 0);
+    free(h);
+    peer_free(p);
+}
+
 static void free_at_any_time(void **state)
 {
     (void)state;
@@ -340,6 +408,8 @@ int main(void)
         cmocka_unit_test(goaway_under_load),
         cmocka_unit_test(refused_streams_are_retried_once),
         cmocka_unit_test(flapping_is_paced),
+        cmocka_unit_test(blackhole_times_out),
+        cmocka_unit_test(short_deadlines_on_a_hanging_upstream),
         cmocka_unit_test(free_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,416 @@
+/* Exchanges without a socket: a recording protocol on one side, the front's calls on the other. */
+#include "gateway/front/exchange_front.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct config config;
+static struct metrics metrics;
+static struct context ctx = {.config = &config, .metrics = &metrics};
+static struct exchanges all;
+static unsigned wakes;
+static char transcript[4096]; /* what the protocol was told */
+static void (*in_open)(struct exchange *ex);
+
+static void told(const char *what, struct slice data)
+{
+    size_t len = strlen(transcript);
+    snprintf(transcript + len, sizeof transcript - len, "%s%.*s ", what, SLICE_PRINT(data));
+}
+
+static bool takes(const struct exchange_request *req, const struct context *c)
+{
+    (void)c;
+    return slice_has_prefix(req->path, SLICE("/own"));
+}
+
+static bool takes_all(const struct exchange_request *req, const struct context *c)
+{
+    (void)req, (void)c;
+    return false; /* not asked: it is the last one */
+}
+
+static void *on_open(struct exchange *ex)
+{
+    told("open:", exchange_request(ex)->path);
+    if (in_open)
+        in_open(ex);
+    return ex;
+}
+
+static void on_body(struct exchange *ex, void *state, struct slice data)
+{
+    assert_ptr_equal(ex, state);
+    told("body:", data);
+}
+
+static void on_body_end(struct exchange *ex, void *state)
+{
+    assert_ptr_equal(ex, state);
+    told("end", SLICE(""));
+}
+
+static void on_writable(struct exchange *ex, void *state)
+{
+    assert_ptr_equal(ex, state);
+    told("writable", SLICE(""));
+}
+
+static void on_close(struct exchange *ex, void *state)
+{
+    assert_ptr_equal(ex, state);
+    told("close", SLICE(""));
+}
+
+static const struct protocol own = {"own",       takes,       on_open, on_body,
+                                    on_body_end, on_writable, on_close};
+static const struct protocol last = {"last",      takes_all,   on_open, on_body,
+                                     on_body_end, on_writable, on_close};
+static const struct protocol *const protocols[] = {&own, &last, NULL};
+
+static void on_wake(struct exchange *ex)
+{
+    (void)ex;
+    wakes++;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    config_init(&config);
+    ctx.loop = loop_new();
+    exchanges_init(&all, &ctx, protocols, (struct cors_policy){NULL, 0, true});
+    all.wake = on_wake;
+    transcript[0] = 0;
+    in_open = NULL;
+    wakes = 0;
+    return 0;
+}
+
+static uint64_t value_of(enum metric metric)
+{
+    return atomic_load(&metrics.values[metric]);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    exchanges_fini(&all);
+    loop_free(ctx.loop);
+    assert_int_equal(value_of(METRIC_EXCHANGES_OPEN), 0);
+    assert_int_equal(value_of(METRIC_BUFFERED_BYTES), 0);
+    assert_int_equal(all.buffered, 0);
+    ctx.draining = false;
+    return 0;
+}
+
+/* "Name: value\n" lines; the memory lives until the next call. */
+static struct exchange *begin(const char *method, const char *target, const char *fields)
+{
+    static char copy[4096];
+    snprintf(copy, sizeof copy, "%s", fields);
+    struct exchange *ex = exchange_open(&all);
+    assert_non_null(ex);
+    struct slice rest = slice_from(copy, strlen(copy));
+    while (rest.len > 0) {
+        struct slice value = slice_cut(&rest, '\n');
+        struct slice name = slice_cut(&value, ':');
+        exchange_add_field(ex, (uint8_t *)(uintptr_t)name.data, name.len, value);
+    }
+    exchange_begin(ex, slice_from_string(method), slice_from_string(target), SLICE("HTTP/1.1"));
+    return ex;
+}
+
+static void assert_output(const struct exchange *ex, const char *text)
+{
+    struct slice out = exchange_output(ex);
+    assert_int_equal(out.len, strlen(text));
+    assert_memory_equal(out.data ? out.data : (const uint8_t *)"", text, out.len);
+}
+
+static void test_request_as_protocols_see_it(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin(
+        "PUT", "/own/a?b=c&d", "Host: localhost\nContent-Type:  a/b \nX-Y: z\ncontent-length: 3\n");
+    const struct exchange_request *req = exchange_request(ex);
+    assert_int_equal(req->method, METHOD_PUT);
+    assert_true(slice_equal(req->target, SLICE("/own/a?b=c&d")));
+    assert_true(slice_equal(req->path, SLICE("/own/a")));
+    assert_true(slice_equal(req->query, SLICE("b=c&d")));
+    assert_true(slice_equal(req->content_type, SLICE("a/b")));
+    assert_true(slice_equal(req->host, SLICE("localhost")));
+    assert_true(slice_equal(metadata_get(&req->headers, SLICE("x-y")), SLICE("z")));
+    assert_int_equal(req->headers.count, 4);
+    assert_int_equal(req->content_length, 3);
+    assert_null(req->origin.data);
+    assert_ptr_equal(exchange_context(ex), &ctx);
+    exchange_close(ex);
+    ex = begin("GET", "/other", "Host: a\n");
+    assert_null(exchange_request(ex)->query.data);
+    assert_ptr_equal(ex->protocol, &last);
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own/a close open:/other close ");
+}
+
+static void test_many_fields(void **state)
+{
+    (void)state;
+    char fields[4096] = "Host: a\n";
+    for (int i = 0; i < 99; i++)
+        snprintf(fields + strlen(fields), 32, "X-%d: %d\n", i, i);
+    struct exchange *ex = begin("GET", "/own", fields);
+    assert_int_equal(exchange_request(ex)->headers.count, 100);
+    assert_true(slice_equal(metadata_get(&ex->request.headers, SLICE("x-98")), SLICE("98")));
+    exchange_close(ex);
+}
+
+static void test_echo(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nContent-Length: 4\n");
+    assert_int_equal(exchange_take_body(ex, SLICE("ab")), 2);
+    assert_int_equal(exchange_take_body(ex, SLICE("cd")), 2);
+    exchange_take_body_end(ex);
+    exchange_take_body_end(ex);
+    assert_int_equal(ex->upload, UPLOAD_DONE);
+    assert_int_equal(ex->reply, REPLY_NONE);
+    struct metadata_entry fields[] = {{SLICE("x-a"), SLICE("1")},
+                                      {SLICE("content-length"), SLICE("99")},
+                                      {SLICE("connection"), SLICE("close")},
+                                      {SLICE("transfer-encoding"), SLICE("chunked")},
+                                      {SLICE("x-bad"), SLICE("a\r\nb: c")},
+                                      {SLICE("x-empty"), SLICE("")}};
+    struct metadata md = {.entries = fields, .count = 6};
+    exchange_head(ex, 201, &md);
+    assert_int_equal(ex->reply, REPLY_HEAD);
+    assert_int_equal(ex->head.count, 1); /* framing and invalid fields are not the protocol's */
+    assert_string_equal((const char *)ex->head.entries[0].name.data, "x-a");
+    assert_string_equal((const char *)ex->head.entries[0].value.data, "1");
+    assert_true(exchange_write(ex, SLICE("abcd")));
+    exchange_end(ex);
+    assert_int_equal(ex->reply, REPLY_ENDED);
+    assert_int_equal(ex->http_status, 201);
+    assert_true(wakes >= 2);
+    assert_output(ex, "abcd");
+    exchange_commit(ex);
+    assert_false(ex->must_close);
+    assert_int_equal(value_of(METRIC_BUFFERED_BYTES), 4);
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own body:ab body:cd end close ");
+}
+
+static void test_pause(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nContent-Length: 4\n");
+    exchange_pause_upload(ex);
+    assert_int_equal(exchange_take_body(ex, SLICE("ab")), 0);
+    wakes = 0;
+    exchange_resume_upload(ex);
+    exchange_resume_upload(ex);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(exchange_take_body(ex, SLICE("ab")), 2);
+    exchange_pause_upload(ex);
+    exchange_take_body_end(ex); /* held back */
+    exchange_resume_upload(ex);
+    exchange_take_body_end(ex);
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own body:ab end close ");
+}
+
+static void test_back_pressure(void **state)
+{
+    (void)state;
+    static uint8_t piece[16 << 10];
+    uint8_t taken[20 << 10];
+    struct exchange *ex = begin("GET", "/own", "Host: a\n");
+    exchange_take_body_end(ex);
+    exchange_head(ex, 200, NULL);
+    assert_true(exchange_write(ex, slice_from(piece, sizeof piece)));
+    assert_true(exchange_write(ex, slice_from(piece, sizeof piece)));
+    assert_true(exchange_write(ex, slice_from(piece, sizeof piece)));
+    assert_false(exchange_write(ex, slice_from(piece, sizeof piece))); /* 64 KiB: full, but taken */
+    exchange_commit(ex);
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), sizeof taken);
+    assert_null(strstr(transcript, "writable"));
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), sizeof taken);
+    assert_non_null(strstr(transcript, "writable")); /* below half */
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), sizeof taken);
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), (64 << 10) - 3 * sizeof taken);
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), 0);
+    assert_int_equal(value_of(METRIC_BUFFERED_BYTES), 0);
+    exchange_end(ex);
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own end writable close ");
+}
+
+static void answer(struct exchange *ex)
+{
+    exchange_head(ex, 404, NULL);
+    exchange_write(ex, SLICE("no"));
+    exchange_end(ex);
+}
+
+static void test_answer_before_the_body(void **state)
+{
+    (void)state;
+    in_open = answer;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nContent-Length: 4\n");
+    assert_int_equal(ex->upload, UPLOAD_DISCARD);
+    assert_int_equal(exchange_take_body(ex, SLICE("abcd")), 4);
+    exchange_take_body_end(ex);
+    assert_output(ex, "no");
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own close ");
+}
+
+static void test_discard_bound(void **state)
+{
+    (void)state;
+    static uint8_t piece[1 << 20];
+    in_open = exchange_discard_upload;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nTransfer-Encoding: chunked\n");
+    for (int i = 0; i < 5; i++) {
+        assert_false(exchange_discarded_too_much(ex));
+        exchange_take_body(ex, slice_from(piece, sizeof piece));
+    }
+    assert_false(exchange_discarded_too_much(ex)); /* 4 MiB and 1 */
+    exchange_take_body(ex, SLICE("x"));
+    assert_true(exchange_discarded_too_much(ex));
+    exchange_close(ex);
+}
+
+static void test_abort(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nContent-Length: 1\n");
+    exchange_abort(ex);
+    exchange_head(ex, 200, NULL); /* no effect any more */
+    exchange_write(ex, SLICE("x"));
+    exchange_end(ex);
+    assert_int_equal(ex->reply, REPLY_ABORTED);
+    exchange_take_body_end(ex);
+    assert_output(ex, "");
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own close ");
+}
+
+static void test_refusals_reach_no_protocol(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *fields;
+        int http_status;
+        bool close;
+    } rows[] = {
+        {"POST", "Host: a\nContent-Length: 1\nTransfer-Encoding: chunked\n", 400, true},
+        {"POST", "", 400, true},
+        {"BREW", "Host: a\n", 501, true},
+        {"POST", "Host: localhost\nOrigin: https://evil.example\n", 403, false},
+        {"OPTIONS",
+         "Host: localhost\nOrigin: https://evil.example\nAccess-Control-Request-Method: POST\n",
+         403, false},
+        {"GET", "Host: evil.example\nSec-Fetch-Site: same-origin\n", 403, false},
+    };
+    uint64_t before = value_of(METRIC_REQUESTS_REFUSED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct exchange *ex = begin(rows[i].method, "/own", rows[i].fields);
+        assert_int_equal(ex->http_status, rows[i].http_status);
+        assert_int_equal(ex->must_close, rows[i].close);
+        assert_int_equal(ex->reply, REPLY_ENDED);
+        assert_true(exchange_output(ex).len > 10);
+        exchange_take_body(ex, SLICE("body"));
+        exchange_take_body_end(ex);
+        exchange_commit(ex);
+        assert_null(metadata_get(&ex->head, SLICE("access-control-allow-origin")).data);
+        exchange_close(ex);
+    }
+    assert_string_equal(transcript, "");
+    assert_int_equal(value_of(METRIC_REQUESTS_REFUSED) - before, 6);
+}
+
+static void test_preflight_and_fields(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("OPTIONS", "/own",
+                                "Host: localhost\nOrigin: http://localhost:3000\n"
+                                "Access-Control-Request-Method: POST\n"
+                                "Access-Control-Request-Headers: x-a\n");
+    assert_int_equal(ex->http_status, 204);
+    assert_true(
+        slice_equal(metadata_get(&ex->head, SLICE("access-control-allow-headers")), SLICE("x-a")));
+    exchange_commit(ex);
+    assert_string_equal(transcript, "");
+    exchange_close(ex);
+    ex = begin("POST", "/own", "Host: localhost\nOrigin: http://localhost:3000\n");
+    answer(ex);
+    exchange_commit(ex);
+    assert_true(slice_equal(metadata_get(&ex->head, SLICE("access-control-allow-origin")),
+                            SLICE("http://localhost:3000")));
+    exchange_close(ex);
+    ex = begin("OPTIONS", "/own", "Host: localhost\n"); /* no preflight: the protocol's */
+    assert_non_null(ex->protocol);
+    exchange_close(ex);
+}
+
+static void test_shedding(void **state)
+{
+    (void)state;
+    config.limits.max_buffered_bytes = 10000;
+    all.buffered = 9300;
+    struct exchange *ex = begin("GET", "/own", "Host: a\n");
+    assert_non_null(ex->protocol);
+    exchange_commit(ex);
+    assert_true(ex->must_close);
+    exchange_close(ex);
+    all.buffered = 9600;
+    ex = begin("GET", "/own", "Host: a\n");
+    assert_int_equal(ex->http_status, 503);
+    all.buffered -= 9600;
+    exchange_close(ex);
+    ctx.draining = true;
+    ex = begin("GET", "/own", "Host: a\n");
+    exchange_commit(ex);
+    assert_true(ex->must_close);
+    exchange_close(ex);
+}
+
+static void test_recycling(void **state)
+{
+    (void)state;
+    struct exchange *first = begin("GET", "/own", "Host: a\n");
+    answer(first);
+    exchange_close(first);
+    struct exchange *again = begin("GET", "/own", "Host: a\n");
+    assert_ptr_equal(first, again);
+    assert_int_equal(again->reply, REPLY_NONE);
+    assert_output(again, "");
+    assert_int_equal(again->head.count, 0);
+    exchange_close(again);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_request_as_protocols_see_it),
+        TEST(test_many_fields),
+        TEST(test_echo),
+        TEST(test_pause),
+        TEST(test_back_pressure),
+        TEST(test_answer_before_the_body),
+        TEST(test_discard_bound),
+        TEST(test_abort),
+        TEST(test_refusals_reach_no_protocol),
+        TEST(test_preflight_and_fields),
+        TEST(test_shedding),
+        TEST(test_recycling),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
