@@ -119,7 +119,7 @@ static int server_start_workers(struct server *s)
                                          .log_format = s->config->log_format,
                                          .on_finished = on_worker_finished,
                                          .arg = s};
-    int first_fds[OPTION_LIST_MAX], fds[OPTION_LIST_MAX];
+    int first_fds[OPTION_LIST_MAX] = {0}, fds[OPTION_LIST_MAX];
     size_t count = s->config->listen->count;
     for (size_t i = 0; i < s->config->workers; i++) {
         int result = server_listen(s, i == 0 ? NULL : first_fds, fds);

@@ -295,6 +295,7 @@ static int finish_data(struct h2_stream *stream, uint32_t *data_flags)
                                   h2_fields_array(&stream->trailers), stream->trailers.count);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 dictates the parameters */
 static ssize_t on_read(nghttp2_session *ng, int32_t stream_id, uint8_t *to, size_t len,
                        uint32_t *data_flags, nghttp2_data_source *source, void *user_data)
 {

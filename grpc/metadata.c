@@ -14,7 +14,7 @@ void metadata_init(struct metadata *md, struct arena *arena, size_t max_bytes)
 static int metadata_append(struct metadata *md, struct slice name, struct slice value)
 {
     if (md->count == md->cap) {
-        uint32_t cap = md->cap ? md->cap * 2 : 8;
+        uint32_t cap = md->cap ? md->cap * 2 : 16;
         struct metadata_entry *entries = arena_alloc(md->arena, cap * sizeof *entries);
         if (!entries)
             return -ENOBUFS;

@@ -265,9 +265,9 @@ void call_work(struct call *c)
     call_go_on(c, reply_deliver_held(&c->reply));
 }
 
-static int call_add(struct call *c, const char *name, struct slice value)
+static int call_add(struct call *c, struct slice name, struct slice value)
 {
-    return metadata_add_borrowed(&c->headers, slice_from_string(name), value);
+    return metadata_add_borrowed(&c->headers, name, value);
 }
 
 /* A field of the caller's, copied into `to`; returns the bytes used. */
@@ -316,21 +316,21 @@ static int call_build_headers(struct call *c, const struct call_request *req)
     metadata_init(&c->headers, &c->arena, UPSTREAM_MAX_METADATA);
     c->headers.entries = c->entries;
     c->headers.cap = CALL_ENTRIES;
-    bad |= call_add(c, ":method", SLICE("POST"));
-    bad |= call_add(c, ":scheme", SLICE("http"));
-    bad |= call_add(c, ":path", path);
-    bad |= call_add(c, ":authority", slice_from_string(c->up->config.authority));
-    bad |= call_add(c, "te", SLICE("trailers"));
-    bad |= call_add(c, "content-type", SLICE("application/grpc"));
+    bad |= call_add(c, SLICE(":method"), SLICE("POST"));
+    bad |= call_add(c, SLICE(":scheme"), SLICE("http"));
+    bad |= call_add(c, SLICE(":path"), path);
+    bad |= call_add(c, SLICE(":authority"), slice_from_string(c->up->config.authority));
+    bad |= call_add(c, SLICE("te"), SLICE("trailers"));
+    bad |= call_add(c, SLICE("content-type"), SLICE("application/grpc"));
     if (c->deadline_ms) {
-        bad |= call_add(c, "grpc-timeout", SLICE("0m"));
+        bad |= call_add(c, SLICE("grpc-timeout"), SLICE("0m"));
         c->timeout_entry = c->headers.count;
     }
     if (req->encoding.len > 0)
-        bad |= call_add(c, "grpc-encoding", arena_copy(&c->arena, req->encoding));
-    bad |= call_add(c, "grpc-accept-encoding",
+        bad |= call_add(c, SLICE("grpc-encoding"), arena_copy(&c->arena, req->encoding));
+    bad |= call_add(c, SLICE("grpc-accept-encoding"),
                     req->accept_gzip ? SLICE(COMPRESSION_ACCEPT) : SLICE("identity"));
-    bad |= call_add(c, "user-agent", agent);
+    bad |= call_add(c, SLICE("user-agent"), agent);
     if (!bad && req->metadata && req->metadata->count > 0)
         bad |= call_copy_metadata(c, req->metadata);
     return bad ? -1 : 0;

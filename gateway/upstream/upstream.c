@@ -114,6 +114,15 @@ static void upstream_log_end(struct upstream *up, const struct channel *ch, bool
     log_end(up->log);
 }
 
+/* Once may be a restart.  Twice in a row is a server that takes connections and serves none: calls
+ * must not wait for that. */
+static void upstream_distrust(struct upstream *up)
+{
+    status_set(&up->last_failure, STATUS_UNAVAILABLE,
+               "upstream %s: it closes connections before it answers any call", up->name);
+    up->failing = true;
+}
+
 /* Once for each connection that takes no calls any more.  One that served is replaced at once; one
  * that failed, or that went as soon as it came, only after a pause. */
 static void upstream_judge(struct upstream *up, struct channel *ch)
@@ -126,7 +135,10 @@ static void upstream_judge(struct upstream *up, struct channel *ch)
         backoff_reset(&up->backoff);
         up->next_attempt_ms = now;
     } else {
+        bool again = up->backoff.next_ms > up->backoff.min_ms;
         up->next_attempt_ms = now + backoff_next(&up->backoff);
+        if (again && ch->was_ready && !upstream_ready(up))
+            upstream_distrust(up);
     }
 }
 

@@ -920,7 +920,7 @@ def main():
             process.kill()
             failed += 1
             print("FAIL  the server does not end")
-    print(f"{ran - min(failed, ran)} of {ran} rows passed")
+    print(f"{ran - min(failed, ran)} passed, {failed} failed")
     sys.exit(1 if failed or ran == 0 else 0)
 
 

@@ -194,8 +194,8 @@ def reply_trailers(stream, *fields):
 
 
 class H2Peer(Peer):
-    """A minimal HTTP/2 server.  `reply(stream)` gives what to send when a request's HEADERS arrive: bytes, or None to end the
-    connection with FIN, or "rst" to reset it.  Requests are numbered over all connections in `requests`."""
+    """A minimal HTTP/2 server.  `reply(stream)` gives what to send when a request's HEADERS arrive: bytes, seconds to wait,
+    None to end the connection with FIN, "rst" to reset it.  Requests are numbered over all connections in `requests`."""
 
     def __init__(self, reply, port=0):
         self.requests = 0
@@ -221,6 +221,9 @@ class H2Peer(Peer):
             if piece is None:
                 connection.shutdown(socket.SHUT_RDWR)
                 return False
+            if isinstance(piece, float):
+                time.sleep(piece)
+                continue
             if piece == "rst":
                 leave_rst(connection)
                 return False

@@ -203,7 +203,7 @@ def test_upstream_answers_badly():
         ("refused for ever", lambda s: [h2_frame(RST_STREAM, 0, s, struct.pack(">I", 7))], 14, []),
         ("closed after the headers", lambda s: [reply_head(s), None], 14, []),
         ("closed in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), None], "cut", None),
-        ("reset in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), "rst"], "cut", None),
+        ("reset in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), 0.1, "rst"], "cut", None),
         ("control characters", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "7"),
                                                                         ("grpc-message", "a%0D%0Agrpc-status:0"))], 7, []),
     ]
