@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WATCH_EVENTS = 64, DISCARD_MS = 2000 };
+enum { WATCH_EVENTS = 64, DISCARD_MS = 2000, DRAIN_IDLE_MS = 100 };
 
 static const char keepalive_over[] = "keep-alive time is up";
 static const char head_late[] = "request head took too long";
@@ -85,12 +85,18 @@ static void take_mark(struct connection *conn, bool received)
     conn->mark_requests = conn->requests;
 }
 
+/* A response whose head left before the drain did not say that the connection closes. */
+static uint64_t idle_ms(const struct connection *conn)
+{
+    return conn->all->ctx->draining ? DRAIN_IDLE_MS : limits_of(conn)->keepalive_timeout_ms;
+}
+
 /* A head that arrives slowly behind an answered request shows only in the kernel's counter: bytes
  * came, but no request began. */
 static uint64_t check_idle(struct connection *conn, const char **why)
 {
     uint64_t now = now_of(conn), head_ms = limits_of(conn)->header_timeout_ms;
-    uint64_t end = conn->since_ms + limits_of(conn)->keepalive_timeout_ms;
+    uint64_t end = conn->since_ms + idle_ms(conn);
     if (now >= end)
         *why = keepalive_over;
     if (conn->mark_requests != conn->requests) {
@@ -285,7 +291,9 @@ void connection_set_phase(struct connection *conn, enum connection_phase phase)
     if (phase == CONNECTION_BODY || phase == CONNECTION_SENDING)
         connection_check_at(conn, look_again(conn));
     else if (phase == CONNECTION_IDLE)
-        connection_check_at(conn, conn->since_ms + limits_of(conn)->header_timeout_ms);
+        connection_check_at(conn, conn->since_ms + (conn->all->ctx->draining
+                                                        ? DRAIN_IDLE_MS
+                                                        : limits_of(conn)->header_timeout_ms));
 }
 
 void connection_watch(struct connection *conn)

@@ -34,6 +34,9 @@ static bool split_origin(struct slice origin, struct origin_parts *parts)
     if (parts->authority.len == 0)
         return false;
     split_authority(parts->authority, &parts->host, &parts->port);
+    for (size_t i = 0; i < parts->port.len; i++)
+        if (parts->port.data[i] < '0' || parts->port.data[i] > '9')
+            return false;
     return true;
 }
 

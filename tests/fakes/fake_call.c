@@ -206,6 +206,7 @@ struct call *call_start(struct upstream *up, const struct call_request *req,
     c->deadline_ms = req->deadline_ms;
     c->max_reply_len = req->max_reply_len;
     c->accept_gzip = req->accept_gzip;
+    c->format = arena_copy(&c->arena, req->format);
     *last = c;
     last = &c->next;
     count++;
@@ -273,6 +274,16 @@ void call_cancel(struct call *call)
 struct slice call_reply_encoding(const struct call *call)
 {
     return ((const struct fake_call *)(const void *)call)->reply_encoding;
+}
+
+struct slice call_reply_format(const struct call *call)
+{
+    return ((const struct fake_call *)(const void *)call)->reply_format;
+}
+
+bool call_reply_mid_frame(const struct call *call)
+{
+    return ((const struct fake_call *)(const void *)call)->mid_frame;
 }
 
 uint64_t call_upstream_us(const struct call *call)

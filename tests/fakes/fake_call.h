@@ -16,6 +16,7 @@ struct fake_call {
     uint64_t deadline_ms;
     size_t max_reply_len;
     bool accept_gzip;
+    struct slice format;
     /* What the code under test did. */
     struct buf sent; /* frames, in the order of call_send() and call_send_frames() */
     bool half_closed, cancelled, paused;
@@ -24,6 +25,8 @@ struct fake_call {
     bool full;                   /* sends answer false */
     bool told_full;              /* one did: on_writable is due */
     struct slice reply_encoding; /* set it before fake_call_headers(); borrowed */
+    struct slice reply_format;   /* the same */
+    bool mid_frame;              /* set it before fake_call_frames() with part of a frame */
     uint64_t upstream_us;        /* set it for call_upstream_us() */
     /* The fake's own. */
     struct arena arena;

@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN_DIR = pathlib.Path(os.environ.get("DRAWBRIDGE_BIN_DIR", ROOT / "build/dev")).resolve()
 CLIENTS = ROOT / "tests/clients"
 DEPS = ROOT / "build/test-deps"
+_binaries = BIN_DIR
 SCHEMA = BIN_DIR / "proto/calculator.binpb"
 
 LISTENING = re.compile(r"^listening on (\S+) \((http|admin|grpc)\)$", re.M)
@@ -65,8 +66,14 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; servers are started by the main thread only
 
 
+def use_binaries(folder):
+    """Other binaries than those of BIN_DIR from here on."""
+    global _binaries
+    _binaries = pathlib.Path(folder)
+
+
 def program(name):
-    path = BIN_DIR / name
+    path = _binaries / name
     if not path.exists():
         raise RuntimeError(f"{path} is not built")
     return path
@@ -83,7 +90,7 @@ class Server:
             self.argv, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=ROOT, preexec_fn=_die_with_parent,
             env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1", **(environment or {})})
         self.addresses = {}
-        self.crashed = False
+        self.crashed = self.ending = False
         try:
             wait_for(lambda: f"{self.name} does not listen: {self.log()[-2000:]}", lambda: self._find(roles), 20)
         except BaseException:
@@ -125,6 +132,7 @@ class Server:
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
+        self.ending = True
 
     def crash(self):
         """SIGKILL, as part of a test."""
@@ -142,7 +150,7 @@ class Server:
         """SIGTERM, and everything must end well: exit status, no report of a sanitizer (leaks are found at exit)."""
         if self.crashed:
             return
-        if self.process.poll() is None:
+        if not self.ending:
             self.terminate()
         code = self.wait()
         self.check_log()
@@ -190,6 +198,9 @@ class Gateway(Server):
             connection.request("GET", path)
             reply = connection.getresponse()
             return reply.status, reply.read().decode()
+        except OSError as failure:
+            raise RuntimeError(f"the admin listener does not answer ({failure}), exit status {self.process.poll()}: "
+                               f"{self.log()[-3000:]}") from None
         finally:
             connection.close()
 
@@ -220,9 +231,9 @@ class Gateway(Server):
         self.check_log()
 
     def stop(self, status=0):
-        if self.process.poll() is None:
+        if not self.ending and not self.crashed:
             self.assert_nothing_live()
-        super().stop(status)
+        super().stop(status)  # one that drains ends only when nothing is live
 
 
 @contextlib.contextmanager
@@ -260,7 +271,8 @@ def run_scenarios(argv, seconds=60):
 
 
 def each_scenario(argv, target, after, environment=None):
-    """Runs each scenario that the program lists in a process of its own, and after() behind each.  Raises with all failures."""
+    """Runs each scenario that the program lists in a process of its own, and after() behind each.  Returns their number;
+    raises with all failures."""
     names = run([*argv, "--list"], environment=environment).stdout.decode().split()
     assert names, "the program has no scenario"
     failures = []
@@ -274,6 +286,7 @@ def each_scenario(argv, target, after, environment=None):
         except Late as late:
             failures.append(f"after {name}: {late}")
     assert not failures, "\n".join(failures)
+    return len(names)
 
 
 class Reply:
@@ -419,7 +432,8 @@ _tests = []
 
 
 def test(limit=20):
-    """Marks a function as a test that may take `limit` seconds.  Its parameter, if any, is what main()'s `around` yields."""
+    """Marks a function as a test that may take `limit` seconds.  Its parameter, if any, is what main()'s `around` yields.  It
+    counts as one, or as the number of scenarios that it returns."""
     def mark(function):
         _tests.append((function, limit))
         return function
@@ -450,8 +464,10 @@ class _Tally:
             with _limit(limit):
                 value = body()
             if name:
-                self.passed += 1
-                print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
+                count = value if type(value) is int else 1
+                self.passed += count
+                note = f", {count} scenarios" if count > 1 else ""
+                print(f"ok {name} ({time.monotonic() - started:.1f} s{note})", flush=True)
             return value
         except Skip as reason:
             self.skipped += 1
@@ -462,7 +478,7 @@ class _Tally:
             print(f"FAIL {name or 'start'}: {type(failure).__name__}: {failure}\n{trace}", flush=True)
         return None
 
-    def run(self, around, wanted):
+    def run(self, around, wanted, ending):
         stack = contextlib.ExitStack()
         value = None
         if around:
@@ -475,14 +491,14 @@ class _Tally:
                 self.attempt(function.__name__.removeprefix("test_"),
                              lambda f=function: f(value) if f.__code__.co_argcount else f(), limit)
         if around:
-            self.attempt("servers end in order", stack.close, 60)
+            self.attempt(ending, stack.close, 60)
 
 
-def main(around=None):
+def main(around=None, ending="servers end in order"):
     """Runs the tests of the file, or those whose names contain one of the arguments.  `around` makes a context manager that
-    spans all of them; leaving it counts as one more test."""
+    spans all of them; leaving it counts as one more test of the name `ending`, unless that is empty."""
     tally = _Tally()
-    tally.run(around, sys.argv[1:])
+    tally.run(around, sys.argv[1:], ending)
     note = f", {tally.skipped} skipped" if tally.skipped else ""
     print(f"{tally.passed} passed, {tally.failed} failed{note}")
     sys.exit(1 if tally.failed or not tally.passed + tally.skipped else 0)

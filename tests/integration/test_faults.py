@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from harness import (BIN_DIR, CLIENTS, SCHEMA, Calculator, Gateway, Late, Server, bridge, curl, equal, free_port, main, program,
+from harness import (CLIENTS, SCHEMA, Calculator, Gateway, Late, Server, bridge, curl, equal, free_port, main, program,
                      python_clients, run, test, wait_for)
 from peers import (END_STREAM, DATA, GOAWAY, RST_STREAM, SETTINGS, H2Peer, Peer, connect, finish_call, h2_frame, head,
                    leave_fin, leave_half_closed, leave_rst, load, reply_head, reply_trailers, start_call)
@@ -438,7 +438,7 @@ def test_idle_connections_do_not_hold_up_the_end():
 # --- wrong starts ---
 
 def start_fails(argv, status, *wanted):
-    done = run([BIN_DIR / argv[0], *argv[1:]], 10)
+    done = run([program(argv[0]), *argv[1:]], 10)
     text = done.stderr.decode()
     equal(done.returncode, status, f"exit status of {argv}: {text}")
     for word in wanted:

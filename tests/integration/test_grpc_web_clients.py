@@ -62,8 +62,8 @@ def status_of(gateway, path, body, *headers):
 
 def node_scenarios(s, client):
     folder = node_clients()
-    each_scenario(["node", folder / client], s.gateway.url, s.gateway.assert_nothing_live,
-                  {"PROTO": str(ROOT / "proto/calculator.proto"), "SCHEMA": str(SCHEMA)})
+    return each_scenario(["node", folder / client], s.gateway.url, s.gateway.assert_nothing_live,
+                         {"PROTO": str(ROOT / "proto/calculator.proto"), "SCHEMA": str(SCHEMA)})
 
 
 def assert_backend_saw_cancels(s, method, count):
@@ -76,16 +76,18 @@ def assert_backend_saw_cancels(s, method, count):
 
 @test(90)
 def test_npm_grpc_web(s):
-    node_scenarios(s, "grpc_web.mjs")
+    count = node_scenarios(s, "grpc_web.mjs")
     assert_backend_saw_cancels(s, "SlowSquareRoot", 1)
     assert_backend_saw_cancels(s, "PrimeFactors", 1)
+    return count
 
 
 @test(90)
 def test_connect_web(s):
-    node_scenarios(s, "connect_web.mjs")
+    count = node_scenarios(s, "connect_web.mjs")
     assert_backend_saw_cancels(s, "SlowSquareRoot", 2)
     assert_backend_saw_cancels(s, "Flood", 1)
+    return count
 
 
 # --- framing ---

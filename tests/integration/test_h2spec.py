@@ -8,10 +8,10 @@ CASES = 146
 SUMMARY = re.compile(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed")
 
 
-def h2spec(*arguments):
+def h2spec():
     with Calculator("--workers", "1") as server:
         tool = go_program("github.com/summerwind/h2spec/cmd/h2spec")
-        return run([tool, "-S", "-h", "127.0.0.1", "-p", server.port("grpc"), "-o", "5", *arguments], 80)
+        return run([tool, "-S", "-h", "127.0.0.1", "-p", server.port("grpc"), "-o", "5"], 80)
 
 
 @test(90)
@@ -22,6 +22,7 @@ def test_every_strict_case():
     total, passed, skipped, failed = map(int, summary.groups())
     assert failed == 0, output[output.find("Failures:"):][:6000]
     equal((total, passed, skipped), (CASES, CASES, 0), "tests, passed, skipped")
+    return total
 
 
 if __name__ == "__main__":
