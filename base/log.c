@@ -109,11 +109,18 @@ static void log_put_quoted(struct log *log, struct slice s)
     log_put_text(log, cut ? "...\"" : "\"");
 }
 
+/* What stands unquoted in a text line: visible ASCII but quote, backslash and '='. */
+static const bool bare[256] = {
+    ['!'] = true,
+    ['#' ... '<'] = true,
+    ['>' ... '['] = true,
+    [']' ... '~'] = true,
+};
+
 static bool is_bare(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (s.data[i] <= ' ' || s.data[i] >= 0x7f || s.data[i] == '"' || s.data[i] == '\\' ||
-            s.data[i] == '=')
+        if (!bare[s.data[i]])
             return false;
     return s.len > 0 && s.len <= MAX_VALUE;
 }

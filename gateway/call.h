@@ -34,6 +34,8 @@ struct call_request {
         deadline_ms; /* time of the loop; 0: none.  Enforced here, sent on as the remaining time */
     struct slice
         encoding; /* grpc-encoding of frames that the caller compressed itself; empty: identity */
+    struct slice format;  /* of the messages: "json" makes the content type application/grpc+json;
+                             empty: proto */
     bool accept_gzip;     /* on_frames may deliver compressed frames */
     size_t max_reply_len; /* bytes of one uncompressed reply message; RESOURCE_EXHAUSTED above */
 };
@@ -56,8 +58,11 @@ void call_cancel(struct call *c);
 /* The grpc-encoding of the reply's compressed frames; empty for identity.  Valid from on_headers
  * on. */
 struct slice call_reply_encoding(const struct call *c);
-/* Whether the bytes given to on_frames so far end inside a frame.  Valid in on_status too: then no
- * further frame can be appended to them. */
+/* What the reply's content type says of its messages ("proto", "json"); empty when it says nothing.
+ * Valid from on_headers on. */
+struct slice call_reply_format(const struct call *c);
+/* Whether the bytes given to on_frames so far end inside a frame, a long one: short frames come
+ * whole.  Valid in on_status too: then no further frame can be appended to them. */
 bool call_reply_mid_frame(const struct call *c);
 /* Microseconds between the first byte sent upstream and the status (or now); for metrics. */
 uint64_t call_upstream_us(const struct call *c);

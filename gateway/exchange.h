@@ -35,8 +35,8 @@ struct exchange_request {
     uint64_t content_length;   /* UINT64_MAX: not announced */
     struct slice origin;       /* Origin; data NULL when absent */
     struct slice host;         /* Host */
-    const struct net_address *peer;
-    uint64_t start_us; /* loop time of the first callback */
+    struct slice peer;         /* "127.0.0.1:4321", "[::1]:4321", "unix:" */
+    uint64_t start_us;         /* loop time of the first callback */
 };
 
 /* What the log line and the metrics say of the exchange; the protocol fills it before

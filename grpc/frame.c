@@ -92,11 +92,15 @@ void frame_walker_init(struct frame_walker *w, uint8_t allowed_flags, size_t max
 
 enum frame_result frame_walker_feed(struct frame_walker *w, struct slice bytes, struct frame *bad)
 {
+    const size_t total = bytes.len;
+    w->whole = 0;
     while (bytes.len > 0) {
         if (w->left > 0) {
             uint32_t skip = bytes.len < w->left ? (uint32_t)bytes.len : w->left;
             bytes = slice_skip(bytes, skip);
             w->left -= skip;
+            if (w->left == 0)
+                w->whole = total - bytes.len;
             continue;
         }
         if (!prefix_fill(w->prefix, &w->prefix_len, &bytes))
@@ -110,6 +114,8 @@ enum frame_result frame_walker_feed(struct frame_walker *w, struct slice bytes, 
         w->prefix_len = 0;
         w->left = len;
         w->messages++;
+        if (len == 0)
+            w->whole = total - bytes.len;
     }
     return FRAME_NEED_MORE;
 }

@@ -54,10 +54,11 @@ struct frame_walker {
     uint32_t left; /* payload bytes still to come */
     uint32_t max_len;
     uint64_t messages; /* frames begun (prefix whole) so far */
+    size_t whole;      /* of the last feed: bytes up to the end of its last complete frame */
 };
 
 void frame_walker_init(struct frame_walker *w, uint8_t allowed_flags, size_t max_len);
 /* Follows the bytes.  FRAME_NEED_MORE: all good; FRAME_TOO_LARGE or FRAME_BAD_FLAGS: what it says,
- * with *bad = the offending prefix; final. */
+ * with *bad = the offending prefix; final, and w->whole tells what came before. */
 enum frame_result frame_walker_feed(struct frame_walker *w, struct slice bytes, struct frame *bad);
 bool frame_walker_mid_frame(const struct frame_walker *w);

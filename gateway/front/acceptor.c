@@ -32,9 +32,7 @@ static void acceptor_hint(struct acceptor *a, const struct connection *conn, con
     a->told_ms = now;
     if (!log_begin(ctx->log, LOG_LEVEL_WARN, event))
         return;
-    char peer[NET_TEXT_LEN];
-    net_format(&conn->peer, peer);
-    log_text(ctx->log, "peer", peer);
+    log_text(ctx->log, "peer", conn->peer);
     log_text(ctx->log, "message", text);
     log_end(ctx->log);
 }

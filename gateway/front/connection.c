@@ -72,8 +72,7 @@ static uint64_t kernel_bytes(const struct connection *conn, bool received)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
-    if (conn->peer.storage.ss_family == AF_UNIX ||
-        getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+    if (!conn->tcp || getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
         return 0;
     return received ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
 }
@@ -152,7 +151,7 @@ static uint64_t check_sending(struct connection *conn, const char **why)
     if (bytes == 0 && ioctl(conn->fd, SIOCOUTQ, &queued) == 0)
         bytes = conn->bytes + (uint64_t)queued;
     uint64_t passed = now - conn->mark_ms;
-    bool tcp = conn->peer.storage.ss_family != AF_UNIX;
+    bool tcp = conn->tcp;
     if (conn->mark_ms < conn->since_ms || conn->mark_requests != conn->requests) {
         conn->progress_ms = now;
     } else if (bytes != conn->mark) {
@@ -222,7 +221,10 @@ struct connection *connection_open(struct connections *all, int fd, const struct
     }
     conn->all = all;
     conn->fd = fd;
-    conn->peer = *peer;
+    conn->tcp = peer->storage.ss_family != AF_UNIX;
+    char text[NET_TEXT_LEN];
+    net_format(peer, text);
+    memcpy(conn->peer, text, sizeof conn->peer - 1);
     conn->timer.on_expire = on_limit;
     conn->timer.arg = conn;
     conn->since_ms = now_of(conn);
@@ -315,9 +317,7 @@ void connection_cut(struct connection *conn, const char *reason)
 {
     struct context *ctx = conn->all->ctx;
     if (log_begin(ctx->log, LOG_LEVEL_DEBUG, "connection_cut")) {
-        char peer[NET_TEXT_LEN];
-        net_format(&conn->peer, peer);
-        log_text(ctx->log, "peer", peer);
+        log_text(ctx->log, "peer", conn->peer);
         log_text(ctx->log, "reason", reason);
         log_end(ctx->log);
     }

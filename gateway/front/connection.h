@@ -55,7 +55,8 @@ struct connection {
     bool slow_allowed; /* no minimum rate for this upload */
     bool held;         /* the protocol paused the upload: no rate either */
     bool discarding;   /* the upload is read and dropped */
-    struct net_address peer;
+    bool tcp;          /* not a unix socket */
+    char peer[64];     /* for log and x-forwarded-for: "127.0.0.1:4321"; cut if longer */
 };
 
 /* 0, or -errno. */

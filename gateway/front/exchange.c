@@ -403,10 +403,9 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
     bool info = call && !ex->all->quiet;
     if (!log_begin(log, info ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, call ? "call" : "request"))
         return;
-    char peer[NET_TEXT_LEN];
     log_text(log, "method", method_name(ex->request.method));
     log_str(log, "path", ex->request.path);
-    if (call)
+    if (call && !slice_equal(ex->outcome.rpc, ex->request.path))
         log_str(log, "rpc", ex->outcome.rpc);
     log_text(log, "protocol", ex->protocol ? ex->protocol->name : "front");
     log_uint(log, "http_status", (uint64_t)ex->http_status);
@@ -417,10 +416,7 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
     log_duration_us(log, "duration_ms", us);
     if (call)
         log_duration_us(log, "upstream_ms", ex->outcome.upstream_us);
-    if (ex->request.peer) {
-        net_format(ex->request.peer, peer);
-        log_text(log, "peer", peer);
-    }
+    log_str(log, "peer", ex->request.peer);
     if (ex->outcome.message.len)
         log_str(log, "message", ex->outcome.message);
     log_end(log);

@@ -9,9 +9,10 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 enum {
-    POOL_BYTES = 24 << 10,
+    POOL_BYTES = 23 << 10,
     MAX_WAITING = 100,
     MAX_WAIT_MS = 4,
     IDLE_RUNS = 3,
@@ -307,7 +308,7 @@ static enum MHD_Result http1_begin(struct http1 *h, struct MHD_Connection *mhd,
     conn->ex = ex;
     conn->requests++;
     ex->connection = conn;
-    ex->request.peer = &conn->peer;
+    ex->request.peer = slice_from_string(conn->peer);
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_field, ex);
     exchange_begin(ex, slice_from_string(line[0]), target, slice_from_string(line[2]));
     http1_start_phase(conn, ex);
@@ -394,10 +395,11 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 
 void http1_add(struct http1 *h, struct connection *conn)
 {
+    static const struct sockaddr nobody = {
+        .sa_family = AF_UNSPEC}; /* only its per-address limits would look */
     connection_set_phase(conn, CONNECTION_HEAD);
     h->adding = conn;
-    enum MHD_Result added = MHD_add_connection(
-        h->daemon, conn->fd, (const struct sockaddr *)&conn->peer.storage, conn->peer.len);
+    enum MHD_Result added = MHD_add_connection(h->daemon, conn->fd, &nobody, sizeof nobody);
     /* On failure the library has closed the descriptor. */
     if (added != MHD_YES && h->adding)
         connection_release(conn);

@@ -1,57 +1,114 @@
-/* grpc_web: gRPC-Web over HTTP (gRPC PROTOCOL-WEB.md), binary.  Frames pass in both directions
- * without being assembled, only their prefixes are followed; compressed request messages are
- * decoded to hold the limit on uncompressed bytes. Every response ends with a trailer frame,
- * whatever happened upstream, because the official client takes a body without one for a success.
- */
+/* grpc_web: gRPC-Web over HTTP (gRPC PROTOCOL-WEB.md), binary and text.  Frames pass in both
+ * directions without being assembled, only their prefixes are followed; compressed request messages
+ * are decoded to hold the limit on uncompressed bytes.  Every response ends with a trailer frame,
+ * whatever happened upstream, because the official client takes a body without one for a success;
+ * where none can follow (inside a long message) the connection breaks instead. */
 #include "gateway/call.h"
 #include "gateway/protocol.h"
+#include "gateway/protocol/grpc_web_text.h"
 #include "gateway/protocol/request_metadata.h"
 #include "gateway/protocol/trailer_frame.h"
 #include "gateway/schema/schema.h"
 #include "grpc/compression.h"
 #include "grpc/frame.h"
 
+enum { TEXT_PIECE = 48 * 1024, MAX_TEXT = 72 * 1024 };
+
+/* A media type of the family, "application/grpc-web[-text][+format]". */
+struct media_type {
+    bool text;
+    struct slice format; /* "proto" when the type names none */
+};
+
 struct grpc_web {
     struct exchange *ex;
     struct call *call;         /* NULL before the first body byte and after the status */
-    const char *content_type;  /* of the response; a literal */
+    struct media_type type;    /* of the request */
+    bool text_out;             /* the response is text */
     enum compression encoding; /* of the request's flagged frames */
     bool accept_gzip;
     bool one_request; /* the method is known and takes exactly one message */
     bool opened;      /* nothing has failed yet: uploads are followed */
     bool head_sent;
-    bool finished;              /* the trailer frame is written, or the response was cut */
-    bool mid_frame;             /* the reply ended inside a frame */
+    bool mid_frame;             /* the call ended inside a message: nothing can be appended */
+    bool finished;              /* the trailer frame is written, or the response broken off */
     uint64_t messages;          /* whole or begun */
     struct frame_walker walker; /* identity: bytes pass through */
     struct frame_reader reader; /* gzip: messages are assembled and checked */
-    struct status failure;      /* scratch for what goes wrong here */
+    struct grpc_web_text_decoder decoder;
+    struct grpc_web_text_encoder encoder;
+    struct buf decoded, encoded; /* scratch of the two */
+    struct status failure;       /* scratch for what goes wrong here */
 };
 
-static const struct {
-    struct slice type;
-    const char *response;
-} formats[] = {
-    {{(const uint8_t *)"application/grpc-web", 20}, "application/grpc-web+proto"},
-    {{(const uint8_t *)"application/grpc-web+proto", 26}, "application/grpc-web+proto"},
-    {{(const uint8_t *)"application/grpc-web+json", 25}, "application/grpc-web+json"},
-};
-
-/* The response type for a media type (parameters ignored), NULL when it is not ours. */
-static const char *grpc_web_format(struct slice media_type)
+/* Cuts the prefix off, ASCII letters without case. */
+static bool cut_prefix(struct slice *s, struct slice prefix)
 {
-    struct slice type = slice_trim(slice_cut(&media_type, ';'));
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (slice_equal_ignore_case(type, formats[i].type))
-            return formats[i].response;
-    return NULL;
+    if (s->len < prefix.len || !slice_equal_ignore_case(slice_first(*s, prefix.len), prefix))
+        return false;
+    *s = slice_skip(*s, prefix.len);
+    return true;
+}
+
+/* Reads a media type (parameters ignored); false when it is none of the family. */
+static bool media_type_parse(struct slice text, struct media_type *type)
+{
+    struct slice rest = slice_trim(slice_cut(&text, ';'));
+    if (!cut_prefix(&rest, SLICE("application/grpc-web")))
+        return false;
+    type->text = cut_prefix(&rest, SLICE("-text"));
+    type->format = SLICE("proto");
+    if (rest.len == 0)
+        return true;
+    type->format = slice_skip(rest, 1);
+    return rest.data[0] == '+';
+}
+
+/* The format as we write it; empty for one that is not served. */
+static struct slice served_format(struct slice format)
+{
+    if (slice_equal_ignore_case(format, SLICE("proto")))
+        return SLICE("proto");
+    return slice_equal_ignore_case(format, SLICE("json")) ? SLICE("json") : SLICE("");
+}
+
+/* An Accept that names the family says which kind the response has; else it is the request's. */
+static bool wants_text(struct slice accept, const struct media_type *sent)
+{
+    struct media_type wanted;
+    while (accept.data)
+        if (media_type_parse(slice_cut(&accept, ','), &wanted))
+            return wanted.text;
+    return sent->text;
 }
 
 static bool grpc_web_matches(const struct exchange_request *req, const struct context *ctx)
 {
     (void)ctx;
-    return req->content_type.len >= formats[0].type.len &&
-           grpc_web_format(req->content_type) != NULL;
+    struct media_type type;
+    return req->content_type.len > 0 && media_type_parse(req->content_type, &type);
+}
+
+/* The kind that the client wants, the format that the upstream has sent or would. */
+static struct slice grpc_web_content_type(const struct grpc_web *gw)
+{
+    static const struct slice types[] = {
+        {(const uint8_t *)"application/grpc-web+proto", 26},
+        {(const uint8_t *)"application/grpc-web-text+proto", 31},
+    };
+    struct slice type = types[gw->text_out];
+    struct slice format = gw->call ? call_reply_format(gw->call) : SLICE("");
+    if (format.len == 0)
+        format = gw->type.format;
+    if (format.len == 0 || slice_equal_ignore_case(format, SLICE("proto")))
+        return type;
+    size_t base = type.len - 5;
+    uint8_t *text = exchange_alloc(gw->ex, base + format.len);
+    if (!text)
+        return type;
+    memcpy(text, type.data, base);
+    memcpy(text + base, format.data, format.len);
+    return slice_from(text, base + format.len);
 }
 
 /* Commits the head, with the metadata of the reply when there is any. */
@@ -59,7 +116,7 @@ static void grpc_web_head(struct grpc_web *gw, int http_status, const struct met
 {
     struct metadata head;
     metadata_init(&head, exchange_arena(gw->ex), SIZE_MAX);
-    metadata_add_borrowed(&head, SLICE("content-type"), slice_from_string(gw->content_type));
+    metadata_add_borrowed(&head, SLICE("content-type"), grpc_web_content_type(gw));
     if (headers)
         request_metadata_to_front(headers, &head);
     struct slice encoding = gw->call && gw->accept_gzip ? call_reply_encoding(gw->call) : SLICE("");
@@ -69,7 +126,26 @@ static void grpc_web_head(struct grpc_web *gw, int http_status, const struct met
     exchange_head(gw->ex, http_status, &head);
 }
 
-/* The end of the response in every case. */
+/* Writes bytes of the response; with flush, all of them can be read at once.  False when full. */
+static bool grpc_web_write(struct grpc_web *gw, struct slice bytes, bool flush)
+{
+    bool room = true;
+    if (!gw->text_out)
+        return exchange_write(gw->ex, bytes);
+    while (bytes.len > 0) {
+        struct slice piece = slice_first(bytes, bytes.len < TEXT_PIECE ? bytes.len : TEXT_PIECE);
+        bytes = slice_skip(bytes, piece.len);
+        if (grpc_web_text_encode(&gw->encoder, piece, flush && bytes.len == 0, &gw->encoded) < 0) {
+            exchange_abort(gw->ex);
+            return true;
+        }
+        room = exchange_write(gw->ex, buf_slice(&gw->encoded));
+        buf_reset(&gw->encoded, MAX_TEXT);
+    }
+    return room;
+}
+
+/* The end of the response, also of one that cannot be completed. */
 static void grpc_web_finish(struct grpc_web *gw, const struct status *st,
                             const struct metadata *trailers)
 {
@@ -92,7 +168,7 @@ static void grpc_web_finish(struct grpc_web *gw, const struct status *st,
         bare.details = bare.message = (struct slice){NULL, 0};
         trailer_frame_append(&frame, &bare, NULL);
     }
-    exchange_write(gw->ex, buf_slice(&frame));
+    grpc_web_write(gw, buf_slice(&frame), true);
     buf_fini(&frame);
     exchange_end(gw->ex);
 }
@@ -112,6 +188,18 @@ static void grpc_web_fail(struct grpc_web *gw)
     grpc_web_finish(gw, &gw->failure, NULL);
 }
 
+/* Refuses the request in the head already; `extra` (NULL for none) is one more field. */
+static void grpc_web_refuse(struct grpc_web *gw, int http_status, const char *extra,
+                            struct slice value)
+{
+    struct metadata head;
+    metadata_init(&head, exchange_arena(gw->ex), 1024);
+    if (extra)
+        metadata_add_borrowed(&head, slice_from_string(extra), value);
+    grpc_web_head(gw, http_status, &head);
+    grpc_web_fail(gw);
+}
+
 static void on_call_headers(void *arg, const struct metadata *headers)
 {
     struct grpc_web *gw = arg;
@@ -122,7 +210,7 @@ static void on_call_headers(void *arg, const struct metadata *headers)
 static void on_call_frames(void *arg, struct slice bytes)
 {
     struct grpc_web *gw = arg;
-    if (!exchange_write(gw->ex, bytes) && gw->call)
+    if (!grpc_web_write(gw, bytes, !call_reply_mid_frame(gw->call)) && gw->call)
         call_pause(gw->call);
 }
 
@@ -159,6 +247,7 @@ static bool grpc_web_start_call(struct grpc_web *gw)
         .path = req->path,
         .metadata = &md,
         .encoding = gw->encoding == COMPRESSION_GZIP ? SLICE("gzip") : SLICE(""),
+        .format = gw->type.format,
         .accept_gzip = gw->accept_gzip,
         .max_reply_len = ctx->config->limits.max_reply_bytes,
     };
@@ -184,6 +273,31 @@ static void grpc_web_look_up(struct grpc_web *gw)
         exchange_allow_slow_upload(gw->ex);
 }
 
+/* Answers a request that cannot be served, whatever its body holds. */
+static void grpc_web_admit(struct grpc_web *gw)
+{
+    const struct exchange_request *req = exchange_request(gw->ex);
+    struct slice encoding = metadata_get(&req->headers, SLICE("grpc-encoding"));
+    gw->encoding = compression_parse(encoding);
+    if (req->method != METHOD_POST) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED, "gRPC-Web calls use POST");
+        grpc_web_refuse(gw, 405, "allow", SLICE("POST"));
+    } else if (gw->type.format.len == 0) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
+                   "content type \"%.*s\" is not supported: messages are +proto or +json",
+                   req->content_type.len > 80 ? 80 : (int)req->content_type.len,
+                   (const char *)req->content_type.data);
+        grpc_web_refuse(gw, 415, NULL, SLICE(""));
+    } else if (gw->encoding == COMPRESSION_UNKNOWN) {
+        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
+                   "grpc-encoding \"%.*s\" is not supported: use one of " COMPRESSION_ACCEPT,
+                   encoding.len > 40 ? 40 : (int)encoding.len, (const char *)encoding.data);
+        grpc_web_refuse(gw, 200, "grpc-accept-encoding", SLICE(COMPRESSION_ACCEPT));
+    } else {
+        grpc_web_look_up(gw);
+    }
+}
+
 static void *grpc_web_open(struct exchange *ex)
 {
     const struct exchange_request *req = exchange_request(ex);
@@ -193,39 +307,21 @@ static void *grpc_web_open(struct exchange *ex)
         exchange_abort(ex);
         return NULL;
     }
-    struct slice encoding = metadata_get(&req->headers, SLICE("grpc-encoding"));
-    struct slice accept = metadata_get(&req->headers, SLICE("accept"));
-    const char *accepted = accept.data ? grpc_web_format(accept) : NULL;
+    struct slice accept_encoding = metadata_get(&req->headers, SLICE("grpc-accept-encoding"));
     *gw = (struct grpc_web){
         .ex = ex,
-        .content_type = accepted ? accepted : grpc_web_format(req->content_type),
-        .encoding = compression_parse(encoding),
-        .accept_gzip =
-            compression_accepts_gzip(metadata_get(&req->headers, SLICE("grpc-accept-encoding"))),
+        .accept_gzip = compression_accepts_gzip(accept_encoding),
         .opened = true,
     };
+    media_type_parse(req->content_type, &gw->type);
+    gw->type.format = served_format(gw->type.format);
+    gw->text_out = wants_text(metadata_get(&req->headers, SLICE("accept")), &gw->type);
     exchange_outcome(ex)->rpc = req->path;
+    buf_init(&gw->decoded, MAX_TEXT);
+    buf_init(&gw->encoded, MAX_TEXT);
     frame_walker_init(&gw->walker, 0, limits->max_message_bytes);
     frame_reader_init(&gw->reader, FRAME_COMPRESSED, limits->max_message_bytes);
-    if (req->method != METHOD_POST) {
-        status_set(&gw->failure, STATUS_UNIMPLEMENTED, "gRPC-Web calls use POST");
-        struct metadata allow;
-        metadata_init(&allow, exchange_arena(ex), 1024);
-        metadata_add_borrowed(&allow, SLICE("allow"), SLICE("POST"));
-        grpc_web_head(gw, 405, &allow);
-        grpc_web_fail(gw);
-    } else if (gw->encoding == COMPRESSION_UNKNOWN) {
-        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
-                   "grpc-encoding \"%.*s\" is not supported: use one of " COMPRESSION_ACCEPT,
-                   encoding.len > 40 ? 40 : (int)encoding.len, (const char *)encoding.data);
-        struct metadata accepts;
-        metadata_init(&accepts, exchange_arena(ex), 1024);
-        metadata_add_borrowed(&accepts, SLICE("x-grpc-accept-encoding"), SLICE(COMPRESSION_ACCEPT));
-        grpc_web_head(gw, 200, &accepts);
-        grpc_web_fail(gw);
-    } else {
-        grpc_web_look_up(gw);
-    }
+    grpc_web_admit(gw);
     return gw;
 }
 
@@ -303,6 +399,38 @@ static bool grpc_web_pass(struct grpc_web *gw, struct slice data)
     return true;
 }
 
+static bool grpc_web_pass_frames(struct grpc_web *gw, struct slice data)
+{
+    return gw->encoding == COMPRESSION_GZIP ? grpc_web_pass_compressed(gw, data)
+                                            : grpc_web_pass(gw, data);
+}
+
+/* The body is not base64: a malformed HTTP request, while that can still be said. */
+static void grpc_web_bad_text(struct grpc_web *gw, const char *what)
+{
+    status_set(&gw->failure, STATUS_INTERNAL, "the request body is not base64: %s", what);
+    if (gw->head_sent)
+        grpc_web_fail(gw);
+    else
+        grpc_web_refuse(gw, 400, NULL, SLICE(""));
+}
+
+/* Decodes piece by piece; false when the call has failed with gw->failure. */
+static bool grpc_web_pass_text(struct grpc_web *gw, struct slice data)
+{
+    bool ok = true;
+    while (ok && gw->opened && data.len > 0) {
+        struct slice piece = slice_first(data, data.len < TEXT_PIECE ? data.len : TEXT_PIECE);
+        data = slice_skip(data, piece.len);
+        if (grpc_web_text_decode(&gw->decoder, piece, &gw->decoded) < 0)
+            grpc_web_bad_text(gw, "a character cannot stand where it does");
+        else if (buf_len(&gw->decoded) > 0)
+            ok = grpc_web_pass_frames(gw, buf_slice(&gw->decoded));
+        buf_reset(&gw->decoded, MAX_TEXT);
+    }
+    return ok;
+}
+
 static void grpc_web_on_body(struct exchange *ex, void *state, struct slice data)
 {
     (void)ex;
@@ -310,8 +438,7 @@ static void grpc_web_on_body(struct exchange *ex, void *state, struct slice data
     if (!gw || !gw->opened || data.len == 0)
         return;
     bool ok = (gw->call || grpc_web_start_call(gw)) &&
-              (gw->encoding == COMPRESSION_GZIP ? grpc_web_pass_compressed(gw, data)
-                                                : grpc_web_pass(gw, data));
+              (gw->type.text ? grpc_web_pass_text(gw, data) : grpc_web_pass_frames(gw, data));
     if (!ok)
         grpc_web_fail(gw);
 }
@@ -323,6 +450,10 @@ static void grpc_web_on_body_end(struct exchange *ex, void *state)
     if (!gw || !gw->opened)
         return;
     bool ok = true;
+    if (grpc_web_text_mid_quartet(&gw->decoder)) {
+        grpc_web_bad_text(gw, "it ends inside a group of four characters");
+        return;
+    }
     if (frame_walker_mid_frame(&gw->walker) || frame_reader_mid_frame(&gw->reader)) {
         status_set(&gw->failure, STATUS_INTERNAL, "the request body ends inside a message");
         ok = false;
@@ -353,6 +484,8 @@ static void grpc_web_close(struct exchange *ex, void *state)
     if (!gw)
         return;
     frame_reader_fini(&gw->reader);
+    buf_fini(&gw->decoded);
+    buf_fini(&gw->encoded);
     if (gw->call) {
         status_set(&gw->failure, STATUS_CANCELLED, "the client went away");
         request_metadata_outcome(ex, &gw->failure, call_upstream_us(gw->call));

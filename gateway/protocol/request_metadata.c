@@ -51,20 +51,22 @@ static bool collect_field(struct exchange *ex, struct metadata *md, struct metad
     return true;
 }
 
+/* The address without its port and brackets. */
+static struct slice peer_host(struct slice peer)
+{
+    if (slice_has_prefix(peer, SLICE("unix:")))
+        return SLICE("unix");
+    while (peer.len > 0 && peer.data[--peer.len] != ':')
+        continue;
+    if (peer.len > 1 && peer.data[0] == '[')
+        peer = slice_from(peer.data + 1, peer.len - 2);
+    return peer;
+}
+
 static void add_forwarded(struct exchange *ex, struct metadata *md)
 {
     const struct exchange_request *req = exchange_request(ex);
-    char peer[NET_TEXT_LEN];
-    net_format(req->peer, peer);
-    char *colon = strrchr(peer, ':');
-    struct slice host = slice_from_string(peer);
-    if (req->peer->storage.ss_family == AF_UNIX)
-        host = SLICE("unix");
-    else if (colon)
-        host.len = (size_t)(colon - peer);
-    if (host.len > 1 && host.data[0] == '[')
-        host = slice_from(host.data + 1, host.len - 2);
-    metadata_add(md, SLICE("x-forwarded-for"), host);
+    metadata_add_borrowed(md, SLICE("x-forwarded-for"), peer_host(req->peer));
     metadata_add_borrowed(md, SLICE("x-forwarded-proto"), SLICE("http"));
     if (req->host.len > 0)
         metadata_add_borrowed(md, SLICE("x-forwarded-host"), req->host);

@@ -41,6 +41,12 @@ static size_t rest_max_body(const struct exchange *ex)
     return max / 3 * 4 + 64 * 1024;
 }
 
+static bool is_json(struct slice content_type)
+{
+    struct slice type = slice_trim(slice_cut(&content_type, ';'));
+    return type.len == 0 || slice_equal_ignore_case(type, SLICE("application/json"));
+}
+
 static void rest_head(struct rest *r, int http_status, const char *content_type,
                       const struct metadata *extra)
 {
@@ -54,7 +60,15 @@ static void rest_head(struct rest *r, int http_status, const char *content_type,
     exchange_head(r->ex, http_status, &head);
 }
 
-/* Answers with a status as JSON.  http_status 0: the status's own. */
+/* Who neither sends JSON nor says what it accepts has shown no sign of knowing JSON. */
+static bool rest_client_reads_json(const struct rest *r)
+{
+    const struct exchange_request *req = exchange_request(r->ex);
+    return is_json(req->content_type) || metadata_get(&req->headers, SLICE("accept")).data;
+}
+
+/* Answers with a status as JSON, or as a line of text for who may not know JSON.  http_status 0:
+ * the status's own. */
 static void rest_answer_status(struct rest *r, const struct status *st, int http_status,
                                const struct metadata *extra)
 {
@@ -64,7 +78,11 @@ static void rest_answer_status(struct rest *r, const struct status *st, int http
     r->answered = true;
     exchange_discard_upload(r->ex);
     buf_init(&body, 4 << 20);
-    error_body_append(&body, st, r->schema);
+    bool json = rest_client_reads_json(r);
+    if (json)
+        error_body_append(&body, st, r->schema);
+    else
+        buf_append_slice(&body, status_message(st));
     buf_append_byte(&body, '\n');
     struct metadata head;
     metadata_init(&head, exchange_arena(r->ex), SIZE_MAX);
@@ -72,7 +90,8 @@ static void rest_answer_status(struct rest *r, const struct status *st, int http
         metadata_add_borrowed(&head, extra->entries[i].name, extra->entries[i].value);
     if (st->code == STATUS_UNAVAILABLE || st->code == STATUS_RESOURCE_EXHAUSTED)
         metadata_add_borrowed(&head, SLICE("retry-after"), SLICE("1"));
-    rest_head(r, http_status ? http_status : status_to_http(st->code), "application/json", &head);
+    rest_head(r, http_status ? http_status : status_to_http(st->code),
+              json ? "application/json" : "text/plain; charset=utf-8", &head);
     exchange_write(r->ex, buf_slice(&body));
     buf_fini(&body);
     exchange_end(r->ex);
@@ -228,12 +247,6 @@ static void rest_call(struct rest *r, struct slice json)
         rest_fail(r, 0, NULL);
     }
     buf_fini(&wire);
-}
-
-static bool is_json(struct slice content_type)
-{
-    struct slice type = slice_trim(slice_cut(&content_type, ';'));
-    return type.len == 0 || slice_equal_ignore_case(type, SLICE("application/json"));
 }
 
 static void rest_refuse(struct rest *r, int http_status, enum status_code code, const char *reason)

@@ -108,15 +108,6 @@ bool json_parser_text(struct json_parser *p, struct slice *text)
     return true;
 }
 
-bool json_parser_tag(struct json_parser *p, const uint8_t *tag, size_t len)
-{
-    if (!sink_need(&p->out, WIRE_TAG_LEN + WIRE_VARINT_LEN))
-        return json_parser_full(p);
-    memcpy(p->out.at, tag, WIRE_TAG_LEN); /* of constant length: a single store or two */
-    p->out.at += len;
-    return true;
-}
-
 bool json_parser_open(struct json_parser *p, size_t *start)
 {
     if (!sink_append_byte(&p->out, 0))

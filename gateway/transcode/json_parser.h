@@ -5,6 +5,7 @@
 #include "gateway/transcode/json_reader.h"
 #include "gateway/transcode/sink.h"
 #include "gateway/transcode/transcode.h"
+#include "gateway/transcode/wire.h"
 
 /* Where in the message the parser is: one frame per JSON object or Struct list being read. */
 struct json_path {
@@ -48,7 +49,14 @@ bool json_parser_count(struct json_parser *p);
 bool json_parser_text(struct json_parser *p, struct slice *text);
 
 /* Tag of a field, then whatever follows; room for WIRE_VARINT_LEN more bytes is asked for too. */
-bool json_parser_tag(struct json_parser *p, const uint8_t *tag, size_t len);
+static inline bool json_parser_tag(struct json_parser *p, const uint8_t *tag, size_t len)
+{
+    if (!sink_need(&p->out, WIRE_TAG_LEN + WIRE_VARINT_LEN))
+        return json_parser_full(p);
+    memcpy(p->out.at, tag, WIRE_TAG_LEN); /* of constant length: a store or two */
+    p->out.at += len;
+    return true;
+}
 /* A length-delimited field: open, write the content, close.  *start marks the content. */
 bool json_parser_open(struct json_parser *p, size_t *start);
 bool json_parser_close(struct json_parser *p, size_t start);

@@ -3,6 +3,9 @@
 #include "base/text.h"
 
 #include <endian.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define EACH_BYTE(c) (0x0101010101010101u * (c))
 
@@ -105,6 +108,24 @@ static bool skip_plain(struct json_reader *r)
 {
     const uint8_t *at = r->at;
     uint64_t high = 0;
+#ifdef __SSE2__
+    while (r->end - at >= 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)at);
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(chunk, _mm_set1_epi8(0x1f)), chunk);
+        __m128i quote = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"'));
+        __m128i backslash = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\'));
+        unsigned stop =
+            (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, backslash)));
+        unsigned above = (unsigned)_mm_movemask_epi8(chunk);
+        if (stop) {
+            unsigned before = (unsigned)__builtin_ctz(stop);
+            r->at = at + before;
+            return (above & ((1u << before) - 1)) || high;
+        }
+        high |= above ? EACH_BYTE(0x80) : 0;
+        at += 16;
+    }
+#endif
     while (r->end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);

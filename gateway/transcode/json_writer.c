@@ -4,14 +4,30 @@
 
 #include <endian.h>
 #include <errno.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define EACH_BYTE(c) (0x0101010101010101u * (c))
 
-/* Copies eight bytes at a time while none needs an escape and all are ASCII.  Returns the bytes
+/* Copies many bytes at a time while none needs an escape and all are ASCII.  Returns the bytes
  * copied; room for text.len + 8 was asked for. */
 static size_t copy_plain_words(uint8_t *to, struct slice text)
 {
     size_t i = 0;
+#ifdef __SSE2__
+    for (; text.len - i >= 16; i += 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(text.data + i));
+        _mm_storeu_si128((__m128i *)(to + i), chunk);
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(chunk, _mm_set1_epi8(0x1f)), chunk);
+        __m128i quote = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"'));
+        __m128i backslash = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\'));
+        __m128i stops = _mm_or_si128(_mm_or_si128(control, chunk), _mm_or_si128(quote, backslash));
+        unsigned stop = (unsigned)_mm_movemask_epi8(stops);
+        if (stop)
+            return i + (unsigned)__builtin_ctz(stop);
+    }
+#endif
     for (; text.len - i >= 8; i += 8) {
         uint64_t word;
         memcpy(&word, text.data + i, sizeof word);
@@ -64,7 +80,7 @@ enum json_writer_result json_writer_string(struct sink *out, struct slice text)
     if (!sink_need(out, text.len + 10))
         return JSON_WRITER_FULL;
     *out->at++ = '"';
-    for (;;) {
+    while (text.len > 0) {
         size_t len = copy_plain_words(out->at, text);
         out->at += len;
         text = slice_skip(text, len);

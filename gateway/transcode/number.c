@@ -16,13 +16,16 @@ static bool is_digit(uint8_t c)
 static const uint8_t *parse_digits(const uint8_t *at, const uint8_t *end, struct number *n,
                                    int64_t *dropped)
 {
+    /* Below 10^18 another digit always fits. */
+    uint64_t mantissa = n->mantissa, limit = *dropped ? 0 : 100000000000000000u;
+    for (; at < end && is_digit(*at) && mantissa < limit; at++)
+        mantissa = mantissa * 10 + (*at - (unsigned)'0');
+    n->mantissa = mantissa;
     for (; at < end && is_digit(*at); at++) {
         unsigned digit = *at - (unsigned)'0';
         uint64_t sum;
-        if (*dropped == 0 && n->mantissa < UINT64_MAX / 10) {
-            n->mantissa = n->mantissa * 10 + digit;
-        } else if (*dropped == 0 && !__builtin_mul_overflow(n->mantissa, (uint64_t)10, &sum) &&
-                   !__builtin_add_overflow(sum, (uint64_t)digit, &sum)) {
+        if (*dropped == 0 && !__builtin_mul_overflow(n->mantissa, (uint64_t)10, &sum) &&
+            !__builtin_add_overflow(sum, (uint64_t)digit, &sum)) {
             n->mantissa = sum;
         } else {
             ++*dropped;

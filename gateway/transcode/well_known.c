@@ -88,24 +88,34 @@ static bool take_offset(struct slice *text, int *seconds)
     return true;
 }
 
+/* Two digits; 100 or more when they are not. */
+static unsigned two_digits(const uint8_t *at)
+{
+    unsigned tens = at[0] - (unsigned)'0', ones = at[1] - (unsigned)'0';
+    return tens < 10 && ones < 10 ? tens * 10 + ones : 100;
+}
+
 bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
 {
-    static const uint8_t separators[] = "--T::";
-    static const uint8_t lens[] = {4, 2, 2, 2, 2, 2};
-    int part[6], offset;
-    for (size_t i = 0; i < 6; i++) {
-        if (i > 0 && !take_byte(&text, separators[i - 1]))
-            return false;
-        part[i] = take_digits(&text, lens[i]);
-        if (part[i] < 0)
-            return false;
-    }
-    if (!is_date(part[0], part[1], part[2]) || part[3] > 23 || part[4] > 59 || part[5] > 59)
+    enum { FIXED_LEN = 19 }; /* YYYY-MM-DDTHH:MM:SS */
+    const uint8_t *at = text.data;
+    if (text.len <= FIXED_LEN || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' ||
+        at[16] != ':')
         return false;
+    unsigned century = two_digits(at), year = two_digits(at + 2), month = two_digits(at + 5);
+    unsigned day = two_digits(at + 8), hour = two_digits(at + 11);
+    unsigned minute = two_digits(at + 14), second = two_digits(at + 17);
+    if (century > 99 || year > 99 || hour > 23 || minute > 59 || second > 59)
+        return false;
+    year += century * 100;
+    if (!is_date((int)year, (int)month, (int)day))
+        return false;
+    int offset;
+    text = slice_skip(text, FIXED_LEN);
     if (!take_nanos(&text, nanos) || !take_offset(&text, &offset) || text.len > 0)
         return false;
-    *seconds = days_from_date(part[0], part[1], part[2]) * 86400 + part[3] * 3600 + part[4] * 60 +
-               part[5] - offset;
+    *seconds = days_from_date((int)year, (int)month, (int)day) * 86400 + hour * 3600 + minute * 60 +
+               second - offset;
     return *seconds >= TIMESTAMP_MIN && *seconds <= TIMESTAMP_MAX;
 }
 

@@ -3,13 +3,16 @@
 const uint8_t *wire_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
     uint64_t sum = 0;
-    for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
-        uint8_t byte = *at++;
-        sum |= (uint64_t)(byte & 0x7f) << shift;
+    if (end - at > WIRE_VARINT_LEN)
+        end = at + WIRE_VARINT_LEN;
+    for (unsigned shift = 0; at < end; shift += 7) {
+        uint64_t byte = *at++;
+        sum += byte << shift;
         if (byte < 0x80) {
             *value = sum;
             return at;
         }
+        sum -= (uint64_t)0x80 << shift;
     }
     return NULL;
 }

@@ -3,6 +3,8 @@
 #pragma once
 #include "gateway/schema/types.h"
 
+#include <endian.h>
+
 enum { WIRE_VARINT_LEN = 10, WIRE_TAG_LEN = 5, WIRE_DEPTH_MAX = 100 };
 
 /* wire_varint()'s slow half. */
@@ -66,17 +68,26 @@ static inline uint8_t *wire_put_varint(uint8_t *to, uint64_t value)
 /* Little-endian, 4 and 8 bytes. */
 static inline uint8_t *wire_put_fixed(uint8_t *to, uint64_t value, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
+    if (len == 8) {
+        value = htole64(value);
+        memcpy(to, &value, 8);
+    } else {
+        uint32_t narrow = htole32((uint32_t)value);
+        memcpy(to, &narrow, 4);
+    }
     return to + len;
 }
 
 static inline uint64_t wire_get_fixed(const uint8_t *at, size_t len)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value |= (uint64_t)at[i] << (8 * i);
-    return value;
+    uint64_t wide;
+    uint32_t narrow;
+    if (len == 8) {
+        memcpy(&wide, at, 8);
+        return le64toh(wide);
+    }
+    memcpy(&narrow, at, 4);
+    return le32toh(narrow);
 }
 
 static inline uint64_t wire_zigzag(int64_t value)

@@ -217,10 +217,11 @@ static bool print_members(struct wire_printer *p, const struct message_type *typ
         next++;
         size_t count = same_field(c, i);
         i += count;
-        if (wire_field_is_unset(p, f, c->list[i - 1].at, c->list[i - 1].end))
+        if (wire_scalar_is_unset(p, f, c->list[i - 1].at, c->list[i - 1].end))
             continue;
+        size_t before = sink_offset(&p->out);
         if (!wire_to_json_key(p, f) || !print_occurrences(p, c->list + i - count, count) ||
-            !wire_printer_comma(p))
+            !wire_to_json_end_field(p, f, before))
             return false;
     }
     for (; next < type->field_count; next++)

@@ -49,11 +49,6 @@ bool wire_printer_close(struct wire_printer *p, uint8_t bracket)
     return sink_append_byte(&p->out, bracket) || wire_printer_full(p);
 }
 
-bool wire_printer_comma(struct wire_printer *p)
-{
-    return sink_append_byte(&p->out, ',') || wire_printer_full(p);
-}
-
 bool wire_printer_count(struct wire_printer *p)
 {
     if (p->elements_left == 0) {
@@ -64,11 +59,6 @@ bool wire_printer_count(struct wire_printer *p)
     }
     p->elements_left--;
     return true;
-}
-
-bool wire_printer_raw(struct wire_printer *p, struct slice text)
-{
-    return sink_append(&p->out, text.data, text.len) || wire_printer_full(p);
 }
 
 bool wire_printer_string(struct wire_printer *p, struct slice text)
@@ -111,25 +101,8 @@ bool wire_walk_skip(struct wire_walk *w, uint32_t tag)
     return w->at != NULL;
 }
 
-bool wire_field_accepts(const struct field *f, uint32_t tag)
-{
-    enum wire_type type = wire_tag_type(tag);
-    return type == (enum wire_type)f->wire_type ||
-           (type == WIRE_LEN && f->repeated && f->wire_type != WIRE_SGROUP);
-}
-
-bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at, const uint8_t *end)
+bool wire_field_is_closed_unknown(const struct field *f, const uint8_t *at, const uint8_t *end)
 {
     uint64_t value;
-    if (!f->enumeration || !f->enumeration->closed || !wire_varint(at, end, &value))
-        return false;
-    return !enum_type_value(f->enumeration, (int32_t)value);
-}
-
-bool wire_field_is_unset(const struct wire_printer *p, const struct field *f, const uint8_t *at,
-                         const uint8_t *end)
-{
-    if (f->presence || f->repeated || f->oneof || p->options->emit_defaults)
-        return false;
-    return wire_scalar_is_default(f, at, end);
+    return wire_varint(at, end, &value) && !enum_type_value(f->enumeration, (int32_t)value);
 }

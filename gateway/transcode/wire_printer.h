@@ -44,10 +44,16 @@ bool wire_printer_retry(struct wire_printer *p);
  * becomes the closing bracket. */
 bool wire_printer_open(struct wire_printer *p, uint8_t bracket);
 bool wire_printer_close(struct wire_printer *p, uint8_t bracket);
-bool wire_printer_comma(struct wire_printer *p);
+static inline bool wire_printer_comma(struct wire_printer *p)
+{
+    return sink_append_byte(&p->out, ',') || wire_printer_full(p);
+}
 /* Counts one list element or map entry against the limit. */
 bool wire_printer_count(struct wire_printer *p);
-bool wire_printer_raw(struct wire_printer *p, struct slice text);
+static inline bool wire_printer_raw(struct wire_printer *p, struct slice text)
+{
+    return sink_append(&p->out, text.data, text.len) || wire_printer_full(p);
+}
 bool wire_printer_string(struct wire_printer *p, struct slice text);
 
 void wire_walk_init(struct wire_walk *w, struct fragments pieces);
@@ -58,17 +64,24 @@ int wire_walk_next(struct wire_walk *w, uint32_t *tag);
 bool wire_walk_skip(struct wire_walk *w, uint32_t tag);
 
 /* Does a value of that wire type belong to the field?  If not it is an unknown field. */
-bool wire_field_accepts(const struct field *f, uint32_t tag);
+static inline bool wire_field_accepts(const struct field *f, uint32_t tag)
+{
+    enum wire_type type = wire_tag_type(tag);
+    return type == (enum wire_type)f->wire_type ||
+           (type == WIRE_LEN && f->repeated && f->wire_type != WIRE_SGROUP);
+}
 /* Is it a list of scalars that are packed into one value here? */
 static inline bool wire_field_is_packed(const struct field *f, uint32_t tag)
 {
     return wire_tag_type(tag) == WIRE_LEN && f->wire_type != WIRE_LEN;
 }
-/* A value that is as good as none: the default of a field without presence. */
-bool wire_field_is_unset(const struct wire_printer *p, const struct field *f, const uint8_t *at,
-                         const uint8_t *end);
 /* A closed enum's value that is none of its own is an unknown field (enum behaviour of proto2). */
-bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at, const uint8_t *end);
+bool wire_field_is_closed_unknown(const struct field *f, const uint8_t *at, const uint8_t *end);
+static inline bool wire_field_is_unknown_enum(const struct field *f, const uint8_t *at,
+                                              const uint8_t *end)
+{
+    return f->enumeration && f->enumeration->closed && wire_field_is_closed_unknown(f, at, end);
+}
 
 /* wire_scalar.c: one scalar; returns where it ends, NULL: failed and said so.  And the default of a
  * scalar, and a map key that is quoted whatever it is. */
@@ -76,6 +89,15 @@ const uint8_t *wire_scalar(struct wire_printer *p, const struct field *f, const 
                            const uint8_t *end);
 bool wire_scalar_default(struct wire_printer *p, const struct field *f);
 bool wire_scalar_is_default(const struct field *f, const uint8_t *at, const uint8_t *end);
+/* A value that is as good as none: the default of a field without presence. */
+static inline bool wire_scalar_is_unset(const struct wire_printer *p, const struct field *f,
+                                        const uint8_t *at, const uint8_t *end)
+{
+    /* Only a value whose first byte is 0, or a needlessly long varint, can be one. */
+    if (f->presence || f->repeated || f->oneof || at == end || (*at & 0x7f) != 0)
+        return false;
+    return !p->options->emit_defaults && wire_scalar_is_default(f, at, end);
+}
 bool wire_scalar_key(struct wire_printer *p, const struct field *f, const uint8_t *at,
                      const uint8_t *end);
 
@@ -86,6 +108,9 @@ bool wire_to_json_message(struct wire_printer *p, const struct message_type *typ
 bool wire_to_json_members(struct wire_printer *p, const struct message_type *type,
                           struct fragments pieces);
 bool wire_to_json_key(struct wire_printer *p, const struct field *f);
+/* The comma after a field that began at the offset `before`; an empty list or map is as good as
+ * none and taken back. */
+bool wire_to_json_end_field(struct wire_printer *p, const struct field *f, size_t before);
 /* One value; the tag was read. */
 const uint8_t *wire_to_json_value(struct wire_printer *p, const struct field *f, const uint8_t *at,
                                   const uint8_t *end);

@@ -47,6 +47,17 @@ bool wire_to_json_default(struct wire_printer *p, const struct field *f)
     return wire_scalar_default(p, f);
 }
 
+bool wire_to_json_end_field(struct wire_printer *p, const struct field *f, size_t before)
+{
+    struct slice key = p->options->proto_names ? f->proto_key : f->json_key;
+    bool empty = sink_offset(&p->out) == before + key.len + 2;
+    if (f->repeated && empty && !p->options->emit_defaults) {
+        sink_rewind(&p->out, before);
+        return true;
+    }
+    return wire_printer_comma(p);
+}
+
 static const uint8_t *print_element(struct wire_printer *p, const struct field *f,
                                     const uint8_t *at, const uint8_t *end)
 {
@@ -220,17 +231,18 @@ static bool print_field(struct wire_printer *p, struct walk *w, const struct fie
             return false;
     }
     w->next = (uint16_t)(f->index + 1);
-    if (wire_field_is_unset(p, f, w->at, w->end)) {
+    if (wire_scalar_is_unset(p, f, w->at, w->end)) {
         w->at = wire_skip(w->at, w->end, tag, 0);
         return w->at != NULL;
     }
+    size_t before = sink_offset(&p->out);
     if (!wire_to_json_key(p, f))
         return false;
     if (f->repeated)
         w->at = wire_to_json_run(p, f, tag, w->at, w->end);
     else
         w->at = wire_to_json_value(p, f, w->at, w->end);
-    return w->at && wire_printer_comma(p);
+    return w->at && wire_to_json_end_field(p, f, before);
 }
 
 static bool print_fields(struct wire_printer *p, struct walk *w)

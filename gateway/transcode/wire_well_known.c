@@ -193,7 +193,7 @@ static bool read_any(struct wire_printer *p, const struct message_type *type,
     struct wire_walk w;
     uint32_t tag;
     int rc;
-    *any = (struct any){.value = SLICE("")};
+    *any = (struct any){.url = SLICE(""), .value = SLICE("")};
     wire_walk_init(&w, pieces);
     while ((rc = wire_walk_next(&w, &tag)) > 0) {
         if (tag == (1 << 3 | WIRE_LEN))

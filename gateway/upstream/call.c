@@ -302,6 +302,19 @@ static int call_copy_metadata(struct call *c, const struct metadata *md)
     return 0;
 }
 
+static struct slice call_content_type(struct call *c, struct slice format)
+{
+    static const struct slice plain = {(const uint8_t *)"application/grpc+", 17};
+    if (format.len == 0 || slice_equal(format, SLICE("proto")))
+        return slice_first(plain, plain.len - 1);
+    uint8_t *text = arena_alloc(&c->arena, plain.len + format.len);
+    if (!text)
+        return slice_first(plain, plain.len - 1);
+    memcpy(text, plain.data, plain.len);
+    memcpy(text + plain.len, format.data, format.len);
+    return slice_from(text, plain.len + format.len);
+}
+
 /* The order is PROTOCOL-HTTP2.md's: call definition, then custom metadata.  Negative: too large. */
 static int call_build_headers(struct call *c, const struct call_request *req)
 {
@@ -321,7 +334,7 @@ static int call_build_headers(struct call *c, const struct call_request *req)
     bad |= call_add(c, SLICE(":path"), path);
     bad |= call_add(c, SLICE(":authority"), slice_from_string(c->up->config.authority));
     bad |= call_add(c, SLICE("te"), SLICE("trailers"));
-    bad |= call_add(c, SLICE("content-type"), SLICE("application/grpc"));
+    bad |= call_add(c, SLICE("content-type"), call_content_type(c, req->format));
     if (c->deadline_ms) {
         bad |= call_add(c, SLICE("grpc-timeout"), SLICE("0m"));
         c->timeout_entry = c->headers.count;
@@ -440,6 +453,11 @@ struct slice call_reply_encoding(const struct call *c)
     const struct reply *r = &c->reply;
     bool compressed = r->mode == REPLY_PASS && (r->walker.allowed_flags & FRAME_COMPRESSED);
     return compressed ? r->encoding : (struct slice){NULL, 0};
+}
+
+struct slice call_reply_format(const struct call *c)
+{
+    return c->reply.format;
 }
 
 bool call_reply_mid_frame(const struct call *c)

@@ -9,6 +9,7 @@ enum {
     MAX_METADATA = 64 * 1024, /* h2_session's hard limit of a header block */
     KEEP_INFLATED = 64 * 1024,
     KEEP_HELD = 4 * 1024,
+    MAX_PARTIAL = 16 * 1024, /* a longer frame passes before its end is known */
 };
 
 static void reply_enter(struct reply *r, enum reply_phase phase)
@@ -24,8 +25,9 @@ void reply_start(struct reply *r, const struct call_events *events, void *arg, s
     r->paused = r->mid_frame = false;
     r->phase = REPLY_NOTHING;
     r->mode = events->on_frames ? REPLY_PASS : REPLY_MESSAGES;
-    r->encoding = (struct slice){NULL, 0};
+    r->encoding = r->format = (struct slice){NULL, 0};
     r->held.max_len = max_held;
+    r->partial.max_len = MAX_PARTIAL + max_held;
     metadata_init(&r->trailers, r->arena, MAX_METADATA);
 }
 
@@ -40,12 +42,14 @@ void reply_release(struct reply *r)
     frame_reader_fini(&r->reader);
     r->reader = (struct frame_reader){0};
     buf_reset(&r->held, KEEP_HELD);
+    buf_reset(&r->partial, KEEP_HELD);
 }
 
 void reply_fini(struct reply *r)
 {
     frame_reader_fini(&r->reader);
     buf_fini(&r->held);
+    buf_fini(&r->partial);
 }
 
 static bool reply_gone(const struct reply *r)
@@ -69,6 +73,9 @@ static void reply_open(struct reply *r, const struct reply_fields *f)
     uint8_t flags = encoding == COMPRESSION_GZIP ? FRAME_COMPRESSED : 0;
     if (f->encoding.len > 0 && encoding != COMPRESSION_IDENTITY)
         r->encoding = arena_copy(r->arena, f->encoding);
+    struct slice format = reply_fields_format(f);
+    if (format.len > 0)
+        r->format = arena_copy(r->arena, format);
     if (r->mode == REPLY_PASS && flags && !r->accept_gzip)
         r->mode = REPLY_DECODE;
     if (r->mode == REPLY_PASS)
@@ -190,16 +197,57 @@ static size_t reply_read(struct reply *r, struct slice data)
     return len - data.len;
 }
 
+static void reply_no_memory(struct reply *r)
+{
+    struct status st;
+    status_set(&st, STATUS_RESOURCE_EXHAUSTED, "out of memory for a held reply");
+    reply_fail(r, &st);
+}
+
+/* Behind what is kept of the frame's begin, as one event. */
+static void reply_emit_bytes(struct reply *r, struct slice bytes)
+{
+    if (bytes.len == 0)
+        return;
+    if (buf_len(&r->partial) > 0) {
+        if (buf_append_slice(&r->partial, bytes) < 0) {
+            reply_no_memory(r);
+            return;
+        }
+        bytes = buf_slice(&r->partial);
+    }
+    r->events->on_frames(r->arg, bytes);
+    buf_reset(&r->partial, KEEP_HELD);
+}
+
+/* Bytes of a frame that has begun and not ended: kept as long as they are few. */
+static void reply_pass_rest(struct reply *r, struct slice rest)
+{
+    bool few = !r->mid_frame && buf_len(&r->partial) + rest.len <= MAX_PARTIAL;
+    if (rest.len == 0)
+        return;
+    if (few && buf_append_slice(&r->partial, rest) == 0)
+        return;
+    r->mid_frame = true;
+    reply_emit_bytes(r, rest);
+}
+
 static size_t reply_pass(struct reply *r, struct slice data)
 {
     struct frame bad;
     enum frame_result result = frame_walker_feed(&r->walker, data, &bad);
-    if (result != FRAME_NEED_MORE) {
-        reply_bad_frame(r, result, &bad);
-        return 0;
+    struct slice rest = slice_skip(data, r->walker.whole);
+    if (r->walker.whole > 0) {
+        bool together = result == FRAME_NEED_MORE && rest.len > MAX_PARTIAL;
+        r->mid_frame = together;
+        reply_emit_bytes(r, slice_first(data, together ? data.len : r->walker.whole));
+        if (together)
+            return data.len;
     }
-    r->mid_frame = frame_walker_mid_frame(&r->walker);
-    r->events->on_frames(r->arg, data);
+    if (result != FRAME_NEED_MORE)
+        reply_bad_frame(r, result, &bad);
+    else if (!reply_gone(r))
+        reply_pass_rest(r, rest);
     return data.len;
 }
 
@@ -215,18 +263,16 @@ size_t reply_data(struct reply *r, struct slice data)
     bool behind = r->paused || buf_len(&r->held) > 0;
     size_t taken = behind ? 0 : reply_take(r, data);
     if (taken < data.len && !reply_gone(r) &&
-        buf_append_slice(&r->held, slice_skip(data, taken)) < 0) {
-        struct status st;
-        status_set(&st, STATUS_RESOURCE_EXHAUSTED, "out of memory for a held reply");
-        reply_fail(r, &st);
-    }
+        buf_append_slice(&r->held, slice_skip(data, taken)) < 0)
+        reply_no_memory(r);
     return taken;
 }
 
 /* Everything that came is delivered and the trailers are read: the last check. */
 static void reply_close(struct reply *r)
 {
-    bool partial = r->mode == REPLY_PASS ? r->mid_frame : frame_reader_mid_frame(&r->reader);
+    bool partial = r->mode == REPLY_PASS ? frame_walker_mid_frame(&r->walker)
+                                         : frame_reader_mid_frame(&r->reader);
     if (partial && r->status.code == STATUS_OK)
         status_set(&r->status, STATUS_INTERNAL, "upstream ended the reply inside a message");
     reply_enter(r, REPLY_DONE);

@@ -17,7 +17,7 @@ enum reply_phase {
 
 enum reply_mode {
     REPLY_MESSAGES, /* whole messages for on_message */
-    REPLY_PASS,     /* bytes go to on_frames as they come */
+    REPLY_PASS,     /* bytes go to on_frames as they come; short frames whole */
     REPLY_DECODE,   /* whole messages, decompressed and framed again for on_frames */
 };
 
@@ -33,9 +33,11 @@ struct reply {
     enum reply_phase phase; /* changed by reply_enter() only */
     enum reply_mode mode;
     struct slice encoding; /* grpc-encoding, in the arena */
+    struct slice format;   /* of the content type, behind the '+'; in the arena */
     struct frame_reader reader;
     struct frame_walker walker;
-    struct buf held; /* came while paused; its window is not given back yet */
+    struct buf partial; /* PASS: the begin of a short frame; a status can still follow instead */
+    struct buf held;    /* came while paused; its window is not given back yet */
     struct status status;
     struct metadata trailers;
 };

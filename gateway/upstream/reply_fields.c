@@ -76,6 +76,15 @@ bool reply_fields_grpc(const struct reply_fields *f)
     return type.len == grpc.len || memchr("+; \t", type.data[grpc.len], 4) != NULL;
 }
 
+struct slice reply_fields_format(const struct reply_fields *f)
+{
+    struct slice type = f->content_type, format;
+    type = slice_trim(slice_cut(&type, ';'));
+    format = type;
+    slice_cut(&format, '+');
+    return format.data ? format : SLICE("");
+}
+
 /* The next base-128 varint (Protocol Buffers Encoding). */
 static bool take_varint(struct slice *in, uint64_t *value)
 {

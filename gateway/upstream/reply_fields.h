@@ -18,6 +18,8 @@ struct reply_fields {
 bool reply_fields_split(struct reply_fields *f, const struct metadata *in, struct metadata *rest);
 /* Whether the content type is "application/grpc", alone or with a "+format" or parameters. */
 bool reply_fields_grpc(const struct reply_fields *f);
+/* What follows the '+' of such a content type ("proto", "json"); empty when nothing does. */
+struct slice reply_fields_format(const struct reply_fields *f);
 /* The status of a block that should carry grpc-status.  Decoded text lives in the arena. */
 void reply_fields_status(const struct reply_fields *f, struct arena *arena, struct status *st);
 /* Whether these response headers start a gRPC reply; false with *st filled from the HTTP status or

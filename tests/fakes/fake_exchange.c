@@ -18,14 +18,13 @@ void fake_exchange_init(struct fake_exchange *fx, struct context *context,
     *fx = (struct fake_exchange){.context = context};
     arena_init(&fx->arena, NULL, 0, 1 << 20);
     buf_init(&fx->body, 64 << 20);
-    net_parse("127.0.0.1:4321", &fx->peer);
     fx->request = (struct exchange_request){
         .method = method,
         .target = slice_from_string(path),
         .path = slice_from_string(path),
         .content_length = UINT64_MAX,
         .host = SLICE("localhost:8080"),
-        .peer = &fx->peer,
+        .peer = SLICE("127.0.0.1:4321"),
     };
     metadata_init(&fx->request.headers, &fx->arena, 1 << 16);
     metadata_init(&fx->headers, &fx->arena, 1 << 16);

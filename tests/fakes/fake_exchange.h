@@ -9,7 +9,6 @@ struct fake_exchange {
     struct context *context;
     struct exchange_outcome outcome;
     struct arena arena;
-    struct net_address peer;
     const struct protocol *protocol;
     void *state;
     /* What the protocol answered. */
