@@ -54,6 +54,10 @@ bool json_parser_fail(struct json_parser *p, const uint8_t *at, const char *form
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
+    if (p->bare) {
+        status_set(p->st, STATUS_INVALID_ARGUMENT, "%s%s%s", where, *where ? ": " : "", what);
+        return false;
+    }
     size_t line, column;
     json_reader_position(&p->in, at, &line, &column);
     status_set(p->st, STATUS_INVALID_ARGUMENT, "%s%s%s at line %zu, column %zu", where,

@@ -24,6 +24,7 @@ struct json_parser {
     size_t elements_left;
     size_t rescan_left; /* bytes that may still be read twice in search of "@type" */
     unsigned depth_left;
+    bool bare;    /* the text is one value out of a URL: errors have no line and column */
     bool dropped; /* ignore_unknown: the value just read is to be left out */
 };
 
@@ -72,6 +73,11 @@ static inline bool json_parser_takes_null(const struct field *f)
  * "@type" is passed over). */
 bool json_to_wire_message(struct json_parser *p, const struct message_type *type);
 bool json_to_wire_members(struct json_parser *p, const struct message_type *type, bool any);
+
+/* json_to_wire.c: tag and value of one element, and one entry of a map (`"key": value`); nothing is
+ * written when ignore_unknown leaves it out.  p->path is set. */
+bool json_to_wire_element(struct json_parser *p, const struct field *f);
+bool json_to_wire_entry(struct json_parser *p, const struct field *f);
 
 /* json_scalar.c: one value that is no message, without its tag; and the key of a map entry, whose
  * text is `key`. */

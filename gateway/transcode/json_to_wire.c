@@ -4,6 +4,8 @@
 #include "gateway/transcode/nearest.h"
 #include "gateway/transcode/wire.h"
 
+#include <assert.h>
+
 /* The object being read. */
 struct members {
     const struct message_type *type;
@@ -264,6 +266,30 @@ bool json_to_wire_message(struct json_parser *p, const struct message_type *type
     return json_to_wire_members(p, type, false);
 }
 
+bool json_to_wire_element(struct json_parser *p, const struct field *f)
+{
+    bool ok = write_element_tagged(p, f);
+    p->dropped = false;
+    return ok;
+}
+
+bool json_to_wire_entry(struct json_parser *p, const struct field *f)
+{
+    return write_entry(p, f);
+}
+
+static bool write_root(struct json_parser *p, const struct message_type *type,
+                       const struct field *f)
+{
+    if (type)
+        return json_to_wire_message(p, type);
+    assert(f);
+    if (json_reader_peek(&p->in) != 'n' || (!f->repeated && json_parser_takes_null(f)))
+        return write_field(p, f);
+    return json_reader_literal(&p->in, SLICE("null")) ||
+           json_parser_fail(p, p->in.at, "expected a value");
+}
+
 /* Runs one conversion: of a message, or of a value of the field `f` when there is one. */
 static bool convert(const struct message_type *type, const struct field *f, struct slice json,
                     const struct transcode_options *options, struct buf *out, struct status *st)
@@ -285,15 +311,7 @@ static bool convert(const struct message_type *type, const struct field *f, stru
     p.out.max_len = out->max_len;
     if (!sink_init(&p.out, out, json.len + 64, json.len + 1024))
         return json_parser_full(&p);
-    bool ok = true;
-    if (type)
-        ok = json_to_wire_message(&p, type);
-    else if (json_reader_peek(&p.in) == 'n' && (f->repeated || !json_parser_takes_null(f)))
-        ok = json_reader_literal(&p.in, SLICE("null")) ||
-             json_parser_fail(&p, p.in.at, "expected a value");
-    else
-        ok = write_field(&p, f);
-    ok = ok && (json_reader_end(&p.in) || json_parser_fail_read(&p));
+    bool ok = write_root(&p, type, f) && (json_reader_end(&p.in) || json_parser_fail_read(&p));
     return (sink_finish(&p.out, ok) || !ok) ? ok : json_parser_full(&p);
 }
 

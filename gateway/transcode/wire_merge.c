@@ -62,7 +62,7 @@ static int compare(const void *a, const void *b)
 static bool drop_cleared(const struct message_type *type, struct collection *c)
 {
     struct bits closed;
-    const struct field **last = calloc(type->oneof_count + 1u, sizeof *last);
+    uint32_t *last = calloc(type->oneof_count + 1u, sizeof *last); /* 1 + index of the member */
     if (!last || !bits_init(&closed, type->oneof_count + 1u)) {
         free(last);
         return false;
@@ -70,11 +70,12 @@ static bool drop_cleared(const struct message_type *type, struct collection *c)
     for (size_t i = c->count; i-- > 0;) {
         struct occurrence *o = &c->list[i];
         uint16_t oneof = o->field->oneof;
+        uint32_t member = o->field->index + 1u;
         if (oneof == 0)
             continue;
-        if (!last[oneof])
-            last[oneof] = o->field;
-        if (last[oneof] != o->field)
+        if (last[oneof] == 0)
+            last[oneof] = member;
+        if (last[oneof] != member)
             bits_add(&closed, oneof);
         if (bits_has(&closed, oneof))
             o->field = NULL;
@@ -93,8 +94,10 @@ static bool collect(struct wire_printer *p, const struct message_type *type,
                     struct fragments pieces, struct collection *c)
 {
     *c = (struct collection){.list = NULL};
-    if (!scan(type, pieces, NULL, &c->count))
-        return wire_printer_malformed(p, type);
+    if (!scan(type, pieces, NULL, &c->count)) {
+        wire_printer_malformed(p, type);
+        return false;
+    }
     if (c->count > p->occurrences_left) {
         status_set(p->st, STATUS_RESOURCE_EXHAUSTED,
                    "the message has more than %zu fields that must be merged",
@@ -103,12 +106,12 @@ static bool collect(struct wire_printer *p, const struct message_type *type,
     }
     p->occurrences_left -= c->count;
     c->list = malloc((c->count + 1) * sizeof *c->list);
-    if (!c->list)
-        return wire_printer_full(p);
-    scan(type, pieces, c->list, &c->count);
-    if (!drop_cleared(type, c)) {
+    if (c->list)
+        scan(type, pieces, c->list, &c->count);
+    if (!c->list || !drop_cleared(type, c)) {
         free(c->list);
-        return wire_printer_full(p);
+        wire_printer_full(p);
+        return false;
     }
     qsort(c->list, c->count, sizeof *c->list, compare);
     return true;

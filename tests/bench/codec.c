@@ -9,7 +9,8 @@
 #include <time.h>
 
 struct codec_case {
-    const char *name, *type;
+    const char *name, *type_name;
+    const struct message_type *type;
     struct buf json, wire;
 };
 
@@ -67,9 +68,11 @@ static void make_bytes(struct buf *json)
 }
 
 static struct codec_case cases[] = {
-    {.name = "operand", .type = "kinds.Operand"}, {.name = "records", .type = "kinds.Records"},
-    {.name = "doubles", .type = "kinds.All"},     {.name = "text", .type = "kinds.All"},
-    {.name = "bytes", .type = "kinds.All"},
+    {.name = "operand", .type_name = "kinds.Operand"},
+    {.name = "records", .type_name = "kinds.Records"},
+    {.name = "doubles", .type_name = "kinds.All"},
+    {.name = "text", .type_name = "kinds.All"},
+    {.name = "bytes", .type_name = "kinds.All"},
 };
 static void (*const makers[])(struct buf *json) = {make_operand, make_records, make_doubles,
                                                    make_text, make_bytes};
@@ -78,10 +81,9 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 static void convert(struct codec_case *c, bool to_wire, struct buf *out)
 {
     struct status st;
-    const struct message_type *type = schema_message(schema, slice_from_string(c->type));
     buf_reset(out, SIZE_MAX);
-    bool ok = to_wire ? json_to_wire(type, buf_slice(&c->json), &options, out, &st)
-                      : wire_to_json(type, buf_slice(&c->wire), &options, out, &st);
+    bool ok = to_wire ? json_to_wire(c->type, buf_slice(&c->json), &options, out, &st)
+                      : wire_to_json(c->type, buf_slice(&c->wire), &options, out, &st);
     if (!ok)
         fail(c->name, &st);
 }
@@ -127,11 +129,13 @@ int main(int argc, char **argv)
                "MB/s");
     for (size_t i = 0; i < CASES; i++) {
         struct codec_case *c = &cases[i];
+        c->type = schema_message(schema, slice_from_string(c->type_name));
         buf_init(&c->json, SIZE_MAX);
         buf_init(&c->wire, SIZE_MAX);
         makers[i](&c->json);
         convert(c, true, &c->wire);
-        for (long n = 0; argc == 4 && strcmp(argv[1], c->name) == 0 && n < atol(argv[3]); n++)
+        bool chosen = argc == 4 && strcmp(argv[1], c->name) == 0;
+        for (long n = chosen ? atol(argv[3]) : 0; n > 0; n--)
             convert(c, strcmp(argv[2], "to_wire") == 0, &out);
         if (argc < 4) {
             measure(c, true);
