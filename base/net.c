@@ -226,6 +226,19 @@ int net_connect_result(int fd)
     return -error;
 }
 
+void net_expect_life(int fd, unsigned timeout_ms)
+{
+    enum { PROBES = 3 };
+    int on = 1, probes = PROBES;
+    int interval_s = (int)(timeout_ms / 1000 / (PROBES + 1));
+    interval_s = interval_s > 0 ? interval_s : 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
 size_t net_raise_file_limit(void)
 {
     struct rlimit limit;

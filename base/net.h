@@ -36,5 +36,8 @@ int net_accept(int listener, struct net_address *peer);
 int net_connect(const struct net_address *address);
 /* 0 when connected, else negative errno. */
 int net_connect_result(int fd);
+/* Has the kernel end the connection when the peer's host is silent for so long: data that is not
+ * acknowledged, or probes while nothing is sent.  Does nothing on unix sockets. */
+void net_expect_life(int fd, unsigned timeout_ms);
 /* Raises the soft limit of open files to the hard one; returns the limit. */
 size_t net_raise_file_limit(void);

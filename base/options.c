@@ -1,12 +1,11 @@
 #include "base/options.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-
-enum { MAX_DISTANCE_LEN = 48 };
 
 static int fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -19,42 +18,6 @@ static int fail(char *error, const char *format, ...)
     return -EINVAL;
 }
 
-/* Edit distance where swapping two neighbours counts as one edit, as typing does. */
-static size_t edit_distance(struct slice a, struct slice b)
-{
-    size_t rows[3][MAX_DISTANCE_LEN + 1];
-    if (a.len > MAX_DISTANCE_LEN || b.len > MAX_DISTANCE_LEN)
-        return MAX_DISTANCE_LEN;
-    for (size_t j = 0; j <= b.len; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t *now = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t best = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
-            best = above[j] + 1 < best ? above[j] + 1 : best;
-            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            bool swapped =
-                i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1];
-            if (swapped && above2[j - 2] + 1 < best)
-                best = above2[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return rows[a.len % 3][b.len];
-}
-
-/* How near `word` is to what was typed: 0 is nearest, SIZE_MAX not worth suggesting. */
-static size_t nearness(struct slice typed, struct slice word)
-{
-    size_t distance = edit_distance(typed, word);
-    size_t bound = (typed.len < word.len ? typed.len : word.len) / 3 + 1;
-    bool beginning = typed.len >= 3 && slice_has_prefix(word, typed);
-    if (beginning && distance > 1)
-        return 1;
-    return distance <= bound && distance < word.len ? distance : SIZE_MAX;
-}
-
 const struct option *option_find(const struct option *table, struct slice name)
 {
     for (const struct option *row = table; row->name; row++)
@@ -65,30 +28,18 @@ const struct option *option_find(const struct option *table, struct slice name)
 
 const struct option *option_nearest(const struct option *table, struct slice name)
 {
-    const struct option *nearest = NULL;
-    size_t least = SIZE_MAX;
-    for (const struct option *row = table; row->name; row++) {
-        size_t distance = nearness(name, slice_from_string(row->name));
-        if (distance < least) {
-            least = distance;
-            nearest = row;
-        }
-    }
-    return nearest;
+    struct nearest n = nearest_start(name);
+    for (const struct option *row = table; row->name; row++)
+        nearest_offer(&n, slice_from_string(row->name));
+    return n.best.data ? option_find(table, n.best) : NULL;
 }
 
 const char *option_nearest_word(const char *const *words, size_t count, struct slice mistyped)
 {
-    const char *nearest = NULL;
-    size_t least = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = nearness(mistyped, slice_from_string(words[i]));
-        if (distance < least) {
-            least = distance;
-            nearest = words[i];
-        }
-    }
-    return nearest;
+    struct nearest n = nearest_start(mistyped);
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&n, slice_from_string(words[i]));
+    return (const char *)n.best.data; /* the offered slices were whole strings */
 }
 
 static const struct {

@@ -183,15 +183,19 @@ test_nonsense("goes_away_at_once", h2_frame(SETTINGS, 0, 0) + h2_frame(GOAWAY, 0
 def test_upstream_answers_badly():
     message = frame(b"reply")
     ok = ("grpc-status", "0")
-    rows = [  # What the upstream sends on stream s, the status, the messages.  "cut": half a message has gone to the client,
-        # no frame can follow it, so the response must be visibly incomplete.
+
+    def large(s):  # the first half of a message
+        return [h2_frame(DATA, 0, s, frame(bytes(96_000))[at:at + 16_000]) for at in (0, 16_000, 32_000)]
+    rows = [  # What the upstream sends on stream s, the status, the messages.  "cut": so much of a message has gone to the
+        # client that no frame can follow, so the response must be visibly incomplete.
         ("good", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message), reply_trailers(s, ok)], 0, [b"reply"]),
         ("trailers only", lambda s: [reply_head(s, ("grpc-status", "5"), end=True)], 5, []),
         ("no grpc-status", lambda s: [reply_head(s), reply_trailers(s, ("x-a", "1"))], 2, []),
         ("grpc-status 99", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "99"))], 99, []),
         ("grpc-status x", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "x"))], 2, []),
         ("no trailers", lambda s: [reply_head(s), h2_frame(DATA, END_STREAM, s, message)], 13, [b"reply"]),
-        ("cut message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), reply_trailers(s, ok)], "cut", None),
+        ("cut message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), reply_trailers(s, ok)], 13, []),
+        ("cut large message", lambda s: [reply_head(s), *large(s), reply_trailers(s, ok)], "cut", None),
         ("compressed without encoding", lambda s: [reply_head(s), h2_frame(DATA, 0, s, b"\1" + message[1:]),
                                                    reply_trailers(s, ok)], 13, []),
         ("not gRPC", lambda s: [reply_head(s, content_type="text/html"), h2_frame(DATA, END_STREAM, s, b"<html>")], 2, []),
@@ -202,8 +206,10 @@ def test_upstream_answers_badly():
         ("reset ENHANCE_YOUR_CALM", lambda s: [h2_frame(RST_STREAM, 0, s, struct.pack(">I", 11))], 8, []),
         ("refused for ever", lambda s: [h2_frame(RST_STREAM, 0, s, struct.pack(">I", 7))], 14, []),
         ("closed after the headers", lambda s: [reply_head(s), None], 14, []),
-        ("closed in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), None], "cut", None),
-        ("reset in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), 0.1, "rst"], "cut", None),
+        ("closed in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), None], 14, []),
+        ("closed in a large message", lambda s: [reply_head(s), *large(s), None], "cut", None),
+        ("reset in a message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), 0.1, "rst"], 14, []),
+        ("reset in a large message", lambda s: [reply_head(s), *large(s), 0.1, "rst"], "cut", None),
         ("control characters", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "7"),
                                                                         ("grpc-message", "a%0D%0Agrpc-status:0"))], 7, []),
     ]

@@ -5,7 +5,7 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { descriptorSet, failure, run, sleep } from "./scenarios.mjs";
+import { descriptorSet, failure, run, Skip, sleep } from "./scenarios.mjs";
 
 async function collect(stream) {
   const messages = [];
@@ -80,9 +80,11 @@ await run({
     assert.equal(error.code, Code.DeadlineExceeded);
   },
   async abort_while_waiting(calc) {
-    const signal = AbortSignal.timeout(150);
-    const error = await failure(calc.slowSquareRoot({ value: 4, delay: seconds(28) }, { signal }));
-    assert.ok([Code.Canceled, Code.DeadlineExceeded].includes(error.code), error.message);
+    if (parseInt(process.versions.node) < 20) throw new Skip("fetch of Node.js 18 ignores an abort before the response");
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 150);
+    const error = await failure(calc.slowSquareRoot({ value: 4, delay: seconds(28) }, { signal: abort.signal }));
+    assert.equal(error.code, Code.Canceled);
   },
   async abort_in_a_stream(calc) {
     const abort = new AbortController();

@@ -1,5 +1,5 @@
-// A table of scenarios and the loop that runs them: one line "ok NAME" or "not ok NAME: reason" each.  With --list only
-// their names are printed; with names behind the target only those run.
+// A table of scenarios and the loop that runs them: one line "ok NAME", "not ok NAME: reason" or "skip NAME: reason" each.
+// With --list only their names are printed; with names behind the target only those run.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
@@ -7,6 +7,9 @@ const LIMIT_MS = 10_000;
 
 const late = (ms) =>
   new Promise((_, reject) => setTimeout(() => reject(new Error(`not finished after ${ms} ms`)), ms).unref());
+
+/** Thrown by a scenario that this machine cannot run. */
+export class Skip extends Error {}
 
 export async function run(scenarios, make) {
   const [target, ...names] = process.argv.slice(2);
@@ -21,6 +24,10 @@ export async function run(scenarios, make) {
       await Promise.race([scenarios[name](context), late(LIMIT_MS)]);
       console.log(`ok ${name}`);
     } catch (error) {
+      if (error instanceof Skip) {
+        console.log(`skip ${name}: ${error.message}`);
+        continue;
+      }
       failed = true;
       console.log(`not ok ${name}: ${String(error.stack ?? error).split("\n").slice(0, 12).join(" | ")}`);
     }
