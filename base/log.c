@@ -4,9 +4,12 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +23,7 @@ struct log {
     size_t lines;      /* in buf */
     uint8_t *at, *end; /* of the present line: room reserved in buf by log_begin() */
     bool broken;       /* the present line did not fit */
+    bool is_pipe;      /* writing may have to wait for a reader */
     uint64_t lost;
     time_t stamp_second; /* `stamp` was formatted for this second */
     char stamp[24];
@@ -32,7 +36,9 @@ struct log *log_new(int fd, enum log_format format, enum log_level level)
     struct log *log = calloc(1, sizeof *log);
     if (!log)
         return NULL;
+    struct stat st;
     log->fd = fd;
+    log->is_pipe = fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
     log->format = format;
     log->level = level;
     buf_init(&log->buf, MAX_BUFFERED);
@@ -219,13 +225,35 @@ void log_message(struct log *log, enum log_level level, const char *event, const
     log_end(log);
 }
 
+/* How much may be written now without waiting for whoever reads the other end: a stalled reader of
+ * a pipe must not stop a worker.  A pipe that polls writable takes PIPE_BUF bytes, and takes them
+ * whole (pipe(7)): whole lines, so that those of several workers do not mix.  Files and terminals
+ * take all. */
+static size_t log_room(const struct log *log, struct slice s)
+{
+    struct pollfd fd = {.fd = log->fd, .events = POLLOUT};
+    if (!log->is_pipe)
+        return s.len;
+    if (poll(&fd, 1, 0) <= 0)
+        return 0;
+    if (s.len <= PIPE_BUF)
+        return s.len;
+    const uint8_t *newline = memrchr(s.data, '\n', PIPE_BUF);
+    return newline ? (size_t)(newline - s.data) + 1 : PIPE_BUF;
+}
+
 void log_flush(struct log *log)
 {
     while (buf_len(&log->buf) > 0) {
         struct slice s = buf_slice(&log->buf);
-        ssize_t n = write(log->fd, s.data, s.len);
+        size_t room = log_room(log, s);
+        if (room == 0)
+            return; /* the next flush tries again; lines that find no room until then are lost */
+        ssize_t n = write(log->fd, s.data, room);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
         if (n <= 0) {
             log->lost += log->lines;
             buf_reset(&log->buf, FLUSH_AT);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <endian.h>
 #include <errno.h>
 
 /* Length of the UTF-8 sequence at p (left bytes remain), 0 when malformed: the table of RFC 3629
@@ -87,17 +88,57 @@ int text_parse_uint64(struct slice s, uint64_t *value)
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/* The two digits of every twelve bits: half the look-ups and half the stores of one by one. */
+#define PAIRS_OF_8(c, a, b, d, e, f, g, h, i)                                                      \
+    {c, a}, {c, b}, {c, d}, {c, e}, {c, f}, {c, g}, {c, h},                                        \
+    {                                                                                              \
+        c, i                                                                                       \
+    }
+#define PAIRS(c)                                                                                   \
+    PAIRS_OF_8(c, 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'),                                         \
+        PAIRS_OF_8(c, 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P'),                                     \
+        PAIRS_OF_8(c, 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X'),                                     \
+        PAIRS_OF_8(c, 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f'),                                     \
+        PAIRS_OF_8(c, 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n'),                                     \
+        PAIRS_OF_8(c, 'o', 'p', 'q', 'r', 's', 't', 'u', 'v'),                                     \
+        PAIRS_OF_8(c, 'w', 'x', 'y', 'z', '0', '1', '2', '3'),                                     \
+        PAIRS_OF_8(c, '4', '5', '6', '7', '8', '9', '+', '/')
+static const char base64_pairs[4096][2] = {
+    PAIRS('A'), PAIRS('B'), PAIRS('C'), PAIRS('D'), PAIRS('E'), PAIRS('F'), PAIRS('G'), PAIRS('H'),
+    PAIRS('I'), PAIRS('J'), PAIRS('K'), PAIRS('L'), PAIRS('M'), PAIRS('N'), PAIRS('O'), PAIRS('P'),
+    PAIRS('Q'), PAIRS('R'), PAIRS('S'), PAIRS('T'), PAIRS('U'), PAIRS('V'), PAIRS('W'), PAIRS('X'),
+    PAIRS('Y'), PAIRS('Z'), PAIRS('a'), PAIRS('b'), PAIRS('c'), PAIRS('d'), PAIRS('e'), PAIRS('f'),
+    PAIRS('g'), PAIRS('h'), PAIRS('i'), PAIRS('j'), PAIRS('k'), PAIRS('l'), PAIRS('m'), PAIRS('n'),
+    PAIRS('o'), PAIRS('p'), PAIRS('q'), PAIRS('r'), PAIRS('s'), PAIRS('t'), PAIRS('u'), PAIRS('v'),
+    PAIRS('w'), PAIRS('x'), PAIRS('y'), PAIRS('z'), PAIRS('0'), PAIRS('1'), PAIRS('2'), PAIRS('3'),
+    PAIRS('4'), PAIRS('5'), PAIRS('6'), PAIRS('7'), PAIRS('8'), PAIRS('9'), PAIRS('+'), PAIRS('/'),
+};
+
+/* Whole groups of three bytes; returns the bytes taken. */
+static size_t base64_encode_groups(struct slice in, char *to)
+{
+    size_t i = 0;
+    for (; in.len - i >= 8; i += 6, to += 8) { /* eight are loaded, six are used */
+        uint64_t v;
+        memcpy(&v, in.data + i, sizeof v);
+        v = be64toh(v);
+        memcpy(to, base64_pairs[v >> 52], 2);
+        memcpy(to + 2, base64_pairs[v >> 40 & 0xfff], 2);
+        memcpy(to + 4, base64_pairs[v >> 28 & 0xfff], 2);
+        memcpy(to + 6, base64_pairs[v >> 16 & 0xfff], 2);
+    }
+    for (; in.len - i >= 3; i += 3, to += 4) {
+        uint32_t v = (uint32_t)in.data[i] << 16 | (uint32_t)in.data[i + 1] << 8 | in.data[i + 2];
+        memcpy(to, base64_pairs[v >> 12], 2);
+        memcpy(to + 2, base64_pairs[v & 0xfff], 2);
+    }
+    return i;
+}
+
 size_t text_base64_encode(struct slice in, bool padding, char *out)
 {
-    char *to = out;
-    size_t i = 0;
-    for (; i + 3 <= in.len; i += 3) {
-        uint32_t v = (uint32_t)in.data[i] << 16 | (uint32_t)in.data[i + 1] << 8 | in.data[i + 2];
-        *to++ = base64_digits[v >> 18];
-        *to++ = base64_digits[v >> 12 & 63];
-        *to++ = base64_digits[v >> 6 & 63];
-        *to++ = base64_digits[v & 63];
-    }
+    size_t i = base64_encode_groups(in, out);
+    char *to = out + i / 3 * 4;
     if (i == in.len)
         return (size_t)(to - out);
     bool two = in.len - i == 2;
@@ -113,18 +154,34 @@ size_t text_base64_encode(struct slice in, bool padding, char *out)
     return (size_t)(to - out);
 }
 
-/* Value of a digit plus one; 0: not a digit.  '-' and '_' are the URL-safe 62 and 63. */
+/* Value of a digit; '-' and '_' are the URL-safe 62 and 63. */
+#define NO 0xff
+#define NO_16 NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO
 static const uint8_t base64_values[256] = {
-    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
-    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
-    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
-    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
-    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['-'] = 63,
-    ['/'] = 64, ['_'] = 64,
+    NO_16, NO_16, /**/
+    NO,    NO,    NO,    NO,    NO,    NO,    NO,    NO,
+    NO,    NO,    NO,    62,    NO,    62,    NO,    63, /* '+' '-' '/' */
+    52,    53,    54,    55,    56,    57,    58,    59,
+    60,    61,    NO,    NO,    NO,    NO,    NO,    NO, /* '0' to '9' */
+    NO,    0,     1,     2,     3,     4,     5,     6,
+    7,     8,     9,     10,    11,    12,    13,    14, /* 'A' */
+    15,    16,    17,    18,    19,    20,    21,    22,
+    23,    24,    25,    NO,    NO,    NO,    NO,    63, /* 'Z' '_' */
+    NO,    26,    27,    28,    29,    30,    31,    32,
+    33,    34,    35,    36,    37,    38,    39,    40, /* 'a' */
+    41,    42,    43,    44,    45,    46,    47,    48,
+    49,    50,    51,    NO,    NO,    NO,    NO,    NO, /* 'z' */
+    NO_16, NO_16, NO_16, NO_16, NO_16, NO_16, NO_16, NO_16,
 };
+
+/* Four digits as 24 bits; more when one of them is none. */
+static uint32_t base64_group(const uint8_t *digits)
+{
+    uint32_t a = base64_values[digits[0]], b = base64_values[digits[1]];
+    uint32_t c = base64_values[digits[2]], d = base64_values[digits[3]];
+    uint32_t bad = (a | b | c | d) & 0x80;
+    return bad << 24 | a << 18 | b << 12 | c << 6 | d;
+}
 
 ssize_t text_base64_decode(struct slice in, uint8_t *out)
 {
@@ -133,18 +190,24 @@ ssize_t text_base64_decode(struct slice in, uint8_t *out)
     if (in.len % 4 == 1)
         return -EINVAL;
     uint8_t *to = out;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < in.len; i++) {
-        uint8_t digit = base64_values[in.data[i]];
-        if (digit == 0)
+    size_t i = 0;
+    for (; in.len - i >= 4; i += 4, to += 3) {
+        uint32_t bits = base64_group(in.data + i);
+        if (bits >> 24)
             return -EINVAL;
-        bits = bits << 6 | (digit - 1u);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            *to++ = (uint8_t)(bits >> have);
-        }
+        to[0] = (uint8_t)(bits >> 16);
+        to[1] = (uint8_t)(bits >> 8);
+        to[2] = (uint8_t)bits;
     }
+    if (i == in.len)
+        return to - out;
+    const uint8_t *at = in.data + i;
+    bool three = in.len - i == 3;
+    uint32_t bits = base64_group((const uint8_t[]){at[0], at[1], three ? at[2] : 'A', 'A'});
+    if (bits >> 24)
+        return -EINVAL;
+    *to++ = (uint8_t)(bits >> 16);
+    if (three)
+        *to++ = (uint8_t)(bits >> 8);
     return to - out;
 }

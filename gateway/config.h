@@ -36,6 +36,7 @@ struct config {
     const char *upstream_authority; /* NULL: the target */
     const char *descriptors[CONFIG_MAX_FILES];
     size_t descriptors_count;
+    uint64_t schema_interval_ms; /* between refreshes of the schema; 0: only on SIGHUP */
     const char *cors_origins[CONFIG_MAX_ORIGINS]; /* exact, or "*" */
     size_t cors_origins_count;
     unsigned workers;

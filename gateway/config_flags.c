@@ -30,6 +30,8 @@ const struct option config_flags_options[] = {
      "A descriptor set instead of server reflection; repeatable. Made by\n"
      "protoc --include_imports --include_source_info --descriptor_set_out=FILE.",
      NULL, 0, 0, AT(descriptors), OPTION_LIST, 0},
+    {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
+     NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
     {"upstream-authority", "NAME", "What the upstream sees as :authority (default: the target).",
      NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0},
     {"cors-origin", "ORIGIN",
@@ -299,6 +301,7 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     config->workers = (unsigned)flags->workers;
     config->console = (enum config_switch)flags->console;
     config->json_ignore_unknown = flags->json_ignore_unknown;
+    config->schema_interval_ms = flags->schema_interval;
     config->log_format = (enum log_format)flags->log_format;
     config->log_level =
         flags->log_level == LOG_OFF_CHOICE ? LOG_LEVEL_OFF : (enum log_level)flags->log_level;

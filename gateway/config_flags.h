@@ -12,9 +12,10 @@ struct config_flags {
     const char *admin; /* "ADDR:PORT" or "off" */
     const char *upstream_authority;
     uint64_t workers, max_message_bytes, max_reply_bytes;
-    uint64_t max_timeout, drain_timeout, header_timeout, body_grace, stall_timeout; /* ms */
-    uint64_t keepalive_timeout, upstream_connect_timeout;                           /* ms */
-    int console, log_format, log_level; /* places in their choices */
+    uint64_t schema_interval, max_timeout, drain_timeout, header_timeout, body_grace,
+        stall_timeout;                                    /* ms */
+    uint64_t keepalive_timeout, upstream_connect_timeout; /* ms */
+    int console, log_format, log_level;                   /* places in their choices */
     bool json_ignore_unknown;
     struct arena words; /* copies of what came from the environment */
 };

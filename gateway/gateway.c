@@ -2,8 +2,8 @@
 
 #include "gateway/front/front.h"
 #include "gateway/protocol.h"
-#include "gateway/schema/reflection_client.h"
 #include "gateway/schema/schema.h"
+#include "gateway/schema_source.h"
 #include "gateway/upstream/upstream.h"
 #include "gateway/worker.h"
 #include "grpc/h2_conn.h"
@@ -20,8 +20,6 @@ enum {
     SPARE_FILES = 128, /* descriptors that are not front connections */
     CANCEL_GRACE_MS = 5000,
     IDLE_POLL_MS = 10,
-    SCHEMA_RETRY_MS = 1000,
-    SCHEMA_RETRY_MAX_MS = 30000,
 };
 
 struct gateway {
@@ -35,11 +33,9 @@ struct gateway {
     struct front *admin;
     struct metrics metrics;
     struct schema *schema;
-    struct reflection_client *reflection;
-    struct timer schema_retry, drain_step;
-    uint64_t schema_retry_ms;             /* the next pause */
-    char schema_failure[STATUS_TEXT_LEN]; /* why there is no schema yet */
-    uint64_t drain_end_ms;                /* when draining turns into cancelling */
+    struct schema_source *source;
+    struct timer drain_step;
+    uint64_t drain_end_ms; /* when draining turns into cancelling */
     bool cancelled;
 };
 
@@ -95,70 +91,36 @@ static int gateway_listen(struct gateway *g, int fds[][CONFIG_MAX_LISTEN])
     return 0;
 }
 
-static void gateway_set_schema(struct gateway *g, struct schema *schema)
+static void on_schema(void *arg, struct schema *schema)
 {
+    struct gateway *g = arg;
     bool first = !g->schema;
     schema_unref(g->schema);
     g->schema = schema;
-    g->schema_failure[0] = 0;
     for (unsigned i = 0; i < g->worker_count; i++)
         worker_set_schema(g->workers[i], schema_ref(schema));
-    log_message(g->ctx.log, LOG_LEVEL_INFO, "schema", "%zu services, %zu methods from %s",
-                schema_service_count(schema), schema_method_count(schema), schema_source(schema));
     log_flush(g->ctx.log);
     if (first && g->on_ready)
         g->on_ready(g->config, schema);
 }
 
-static void on_reflection_done(void *arg, struct schema *schema, const struct status *failure)
-{
-    struct gateway *g = arg;
-    g->reflection = NULL;
-    if (schema) {
-        gateway_set_schema(g, schema);
-        return;
-    }
-    struct slice message = status_message(failure);
-    bool news = !slice_equal(slice_from_string(g->schema_failure), message);
-    snprintf(g->schema_failure, sizeof g->schema_failure, "%.*s", SLICE_PRINT(message));
-    if (news)
-        log_message(g->ctx.log, LOG_LEVEL_WARN, "schema", "not loaded, trying again: %s",
-                    g->schema_failure);
-    loop_timer_set(g->ctx.loop, &g->schema_retry, loop_now_ms(g->ctx.loop) + g->schema_retry_ms);
-    /* A server that is down comes back soon; one without reflection stays so. */
-    if (failure->code != STATUS_UNAVAILABLE && g->schema_retry_ms < SCHEMA_RETRY_MAX_MS)
-        g->schema_retry_ms *= 2;
-}
-
-static void start_reflection(void *arg)
-{
-    struct gateway *g = arg;
-    g->reflection = reflection_client_start(g->ctx.upstream, g->ctx.log, loop_now_ms(g->ctx.loop),
-                                            on_reflection_done, g);
-    if (!g->reflection)
-        loop_timer_set(g->ctx.loop, &g->schema_retry,
-                       loop_now_ms(g->ctx.loop) + SCHEMA_RETRY_MAX_MS);
-}
-
 static bool gateway_start_schema(struct gateway *g)
 {
-    g->schema_retry = (struct timer){.on_expire = start_reflection, .arg = g};
-    g->schema_retry_ms = SCHEMA_RETRY_MS;
-    if (g->config->descriptors_count == 0) {
-        snprintf(g->schema_failure, sizeof g->schema_failure,
-                 "server reflection has not answered yet");
-        start_reflection(g);
+    g->source = schema_source_new(&g->ctx, on_schema, g);
+    if (g->source && schema_source_start(g->source))
         return true;
-    }
-    struct status st;
-    struct schema *schema =
-        schema_load_files(g->config->descriptors, g->config->descriptors_count, &st);
-    if (!schema) {
-        fprintf(stderr, "drawbridge: %.*s\n", SLICE_PRINT(status_message(&st)));
-        return false;
-    }
-    gateway_set_schema(g, schema);
-    return true;
+    log_flush(g->ctx.log);
+    fprintf(stderr, "drawbridge: %s\n",
+            g->source ? schema_source_failure(g->source) : "out of memory");
+    return false;
+}
+
+static void on_reload(void *arg, int signum)
+{
+    (void)signum;
+    struct gateway *g = arg;
+    if (g->source && !g->ctx.draining)
+        schema_source_refresh(g->source);
 }
 
 static void gateway_cancel(struct gateway *g)
@@ -246,6 +208,7 @@ static bool gateway_init(struct gateway *g, struct config *config, gateway_ready
     loop_hook_add(g->ctx.loop, &g->log_hook);
     loop_on_signal(g->ctx.loop, SIGTERM, on_terminate, g);
     loop_on_signal(g->ctx.loop, SIGINT, on_terminate, g);
+    loop_on_signal(g->ctx.loop, SIGHUP, on_reload, g);
     return g->ctx.upstream != NULL;
 }
 
@@ -302,8 +265,7 @@ static void gateway_fini(struct gateway *g)
             worker_cancel(g->workers[i]);
         worker_free(g->workers[i]);
     }
-    if (g->reflection)
-        reflection_client_cancel(g->reflection);
+    schema_source_free(g->source);
     front_free(g->admin);
     upstream_free(g->ctx.upstream);
     if (g->conns.loop)
@@ -351,7 +313,7 @@ bool gateway_is_ready(const struct gateway *g, struct buf *why)
         buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstream,
                    reason.len ? ": " : "", SLICE_PRINT(reason));
     } else if (!g->schema) {
-        buf_printf(why, "no schema: %s\n", g->schema_failure);
+        buf_printf(why, "no schema: %s\n", schema_source_failure(g->source));
     } else {
         buf_printf(why, "ready\n");
         return true;

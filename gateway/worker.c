@@ -25,6 +25,7 @@ struct worker {
     atomic_uint asked;
     _Atomic(struct schema *) next_schema; /* mailbox of worker_set_schema() */
     atomic_bool upstream_ready, idle;
+    uint64_t lines_lost;   /* already counted in the metrics */
     struct schema *schema; /* the reference behind ctx.schema */
 };
 
@@ -50,6 +51,11 @@ static int on_turn_end(void *arg)
 {
     struct worker *w = arg;
     log_flush(w->ctx.log);
+    uint64_t lost = log_lost(w->ctx.log) - w->lines_lost;
+    if (lost) {
+        metrics_add(&w->metrics, METRIC_LOG_LINES_LOST, lost);
+        w->lines_lost += lost;
+    }
     if (w->ctx.draining && front_idle(w->front))
         loop_stop(w->ctx.loop);
     return -1;

@@ -66,6 +66,30 @@ static void a_full_descriptor_loses_and_counts(void **state)
     close(fd);
 }
 
+static void a_stalled_reader_stops_nobody(void **state)
+{
+    (void)state;
+    int fds[2];
+    char out[8192];
+    assert_int_equal(pipe(fds), 0);
+    struct log *log = log_new(fds[1], LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+    unsigned lines = 0;
+    for (; log_lost(log) == 0 && lines < 100000; lines++) {
+        log_message(log, LOG_LEVEL_INFO, "x", "line %u", lines);
+        log_flush(log); /* returns although the pipe is full */
+    }
+    assert_true(lines > 1000 && lines < 100000);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    size_t whole = 0;
+    for (ssize_t n; log_flush(log), (n = read(fds[0], out, sizeof out)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            whole += out[i] == '\n';
+    assert_int_equal(whole, lines - log_lost(log)); /* what was not lost is whole and in order */
+    log_free(log);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void names_parse(void **state)
 {
     (void)state;
@@ -85,6 +109,7 @@ int main(void)
         cmocka_unit_test(text_lines_cannot_be_forged),
         cmocka_unit_test(json_lines_are_objects),
         cmocka_unit_test(a_full_descriptor_loses_and_counts),
+        cmocka_unit_test(a_stalled_reader_stops_nobody),
         cmocka_unit_test(names_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
