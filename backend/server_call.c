@@ -2,8 +2,7 @@
 
 #include "backend/error_details.h"
 #include "backend/request_head.h"
-#include "base/percent.h"
-#include "base/text.h"
+#include "backend/response.h"
 #include "grpc/compression.h"
 #include "grpc/frame.h"
 #include "grpc/proto_unpack.h"
@@ -18,15 +17,11 @@ enum {
     CALL_ROOM = 512,                   /* arena bytes inside the call: enough for small requests */
     CALL_MAX_ARENA = 64 * 1024 * 1024, /* a decoded request of 4 MiB in its worst shape fits */
     MAX_PENDING = 8 * 1024 * 1024,     /* unread request bytes; the stream window is smaller */
-    MAX_REPLY = 64 * 1024 * 1024,
     MAX_IDLE_CALLS = 256,
-    KEEP_CAP = 256 * 1024, /* scratch memory kept between messages */
-    WORTH_COMPRESSING = 1024,
-    TRAILER_MAX = 16 * 1024,
+    KEEP_INFLATED = 256 * 1024,
 };
 
 enum request_half { REQUEST_OPEN, REQUEST_ENDED, REQUEST_HANDLED };
-enum response_half { RESPONSE_NOT_STARTED, RESPONSE_STARTED, RESPONSE_ENDED };
 
 struct server_call {
     struct list node; /* in the pool's live or idle list */
@@ -36,44 +31,21 @@ struct server_call {
     const struct service *service; /* NULL: not known */
     const struct method *method;   /* NULL: the call has failed at its headers */
     enum request_half request_half;
-    enum response_half response_half;
+    struct response response;
     bool full;     /* the send queue is full: nothing is produced and nothing taken in */
     bool yielded;  /* in the pool's runnable list */
     bool stepping; /* the request is complete enough for step() to run */
-    bool accepts_gzip;
-    bool replies_gzip;          /* grpc-encoding: gzip was announced */
-    enum compression encoding;  /* of the requests */
-    uint32_t status;            /* for the log */
-    uint64_t requests, replies; /* messages so far */
+    enum compression encoding; /* of the requests */
+    uint64_t requests;         /* messages so far */
     uint64_t start_us;
     struct frame_reader reader;
     struct buf pending;              /* bytes that came while full */
     const ProtobufCMessage *request; /* the one message of a call whose client does not stream */
     void *state;
     struct timer deadline, sleep;
-    struct slice echo_initial, echo_trailing; /* values to be sent back; data NULL: none */
     struct arena arena;
     max_align_t room[CALL_ROOM / sizeof(max_align_t)];
 };
-
-#define FIELD(n, v)                                                                                \
-    {                                                                                              \
-        {(const uint8_t *)(n), sizeof(n) - 1},                                                     \
-        {                                                                                          \
-            (const uint8_t *)(v), sizeof(v) - 1                                                    \
-        }                                                                                          \
-    }
-#define FIXED_METADATA(array)                                                                      \
-    {                                                                                              \
-        .entries = (array), .count = sizeof(array) / sizeof *(array)                               \
-    }
-
-/* The head and the trailers of nearly every reply, built once. */
-static struct metadata_entry head_fields[] = {FIELD(":status", "200"),
-                                              FIELD("content-type", "application/grpc")};
-static const struct metadata head_plain = FIXED_METADATA(head_fields);
-static struct metadata_entry ok_fields[] = {FIELD("grpc-status", "0")};
-static const struct metadata trailers_ok = FIXED_METADATA(ok_fields);
 
 static void server_call_run(struct server_call *call);
 
@@ -84,96 +56,35 @@ static bool client_streams(const struct server_call *call)
 
 /* ---- the response ---- */
 
-static void response_to(struct server_call *call, enum response_half half)
+static bool call_ended(const struct server_call *call)
 {
-    assert(half > call->response_half);
-    call->response_half = half;
-    if (half != RESPONSE_ENDED)
-        return;
+    return call->response.phase == RESPONSE_ENDED;
+}
+
+/* No handler runs any more. */
+static void call_stop(struct server_call *call)
+{
     loop_timer_cancel(call->pool->loop, &call->deadline);
     loop_timer_cancel(call->pool->loop, &call->sleep);
     list_remove(&call->runnable);
     buf_fini(&call->pending);
 }
 
-/* Both halves are decided; what the client still sends is of no use (RFC 9113 section 8.1). */
-static void stop_upload(struct server_call *call)
+static void call_end(struct server_call *call, const struct status *status)
 {
+    if (call_ended(call))
+        return;
+    response_end(&call->response, status);
+    call_stop(call);
+    /* What the client still sends is of no use (RFC 9113 section 8.1). */
     if (call->request_half == REQUEST_OPEN)
         h2_stream_reset(call->stream, H2_NO_ERROR);
-}
-
-/* Builds what differs from the fixed head. */
-static const struct metadata *response_head(struct server_call *call, struct metadata *md)
-{
-    if (!call->replies_gzip && !call->echo_initial.data)
-        return &head_plain;
-    metadata_init(md, &call->arena, TRAILER_MAX);
-    for (size_t i = 0; i < head_plain.count; i++)
-        metadata_add_borrowed(md, head_fields[i].name, head_fields[i].value);
-    if (call->replies_gzip)
-        metadata_add_borrowed(md, SLICE("grpc-encoding"), SLICE("gzip"));
-    if (call->echo_initial.data)
-        metadata_add_borrowed(md, SLICE("x-grpc-test-echo-initial"), call->echo_initial);
-    return md;
-}
-
-static void response_begin(struct server_call *call, size_t first_len)
-{
-    struct metadata md;
-    call->replies_gzip = call->accepts_gzip && !call->method->raw &&
-                         (first_len >= WORTH_COMPRESSING || call->method->kind != METHOD_UNARY);
-    h2_stream_respond(call->stream, response_head(call, &md), false);
-    response_to(call, RESPONSE_STARTED);
-}
-
-static void add_status(struct metadata *md, const struct status *status, struct arena *arena)
-{
-    char digits[TEXT_UINT64_LEN];
-    struct slice number =
-        arena_copy(arena, slice_from(digits, text_format_uint64(digits, status->code)));
-    metadata_add_borrowed(md, SLICE("grpc-status"), number);
-    struct slice message = status_message(status);
-    char *text = message.len ? arena_alloc(arena, percent_encoded_max(message.len)) : NULL;
-    if (text)
-        metadata_add_borrowed(md, SLICE("grpc-message"),
-                              slice_from(text, percent_encode_message(message, text)));
-    char *base64 =
-        status->details.len ? arena_alloc(arena, text_base64_len(status->details.len)) : NULL;
-    if (base64)
-        metadata_add_borrowed(
-            md, SLICE("grpc-status-details-bin"),
-            slice_from(base64, text_base64_encode(status->details, false, base64)));
-}
-
-/* Trailers, or the trailers-only form when nothing was sent yet. */
-static void response_end(struct server_call *call, const struct status *status)
-{
-    struct metadata md;
-    bool alone = call->response_half == RESPONSE_NOT_STARTED;
-    metadata_init(&md, &call->arena, TRAILER_MAX);
-    if (alone)
-        for (size_t i = 0; i < head_plain.count; i++)
-            metadata_add_borrowed(&md, head_fields[i].name, head_fields[i].value);
-    add_status(&md, status, &call->arena);
-    if (call->echo_trailing.data)
-        metadata_add_borrowed(&md, SLICE("x-grpc-test-echo-trailing-bin"), call->echo_trailing);
-    if (call->encoding == COMPRESSION_UNKNOWN)
-        metadata_add_borrowed(&md, SLICE("grpc-accept-encoding"), SLICE(COMPRESSION_ACCEPT));
-    call->status = status->code;
-    if (alone)
-        h2_stream_respond(call->stream, &md, true);
-    else
-        h2_stream_trailers(call->stream, &md);
-    response_to(call, RESPONSE_ENDED);
-    stop_upload(call);
 }
 
 void server_call_fail(struct server_call *call, const struct status *status)
 {
     assert(status->code != STATUS_OK);
-    if (call->response_half != RESPONSE_ENDED)
-        response_end(call, status);
+    call_end(call, status);
 }
 
 void server_call_fail_field(struct server_call *call, const char *field, const char *format, ...)
@@ -191,46 +102,15 @@ void server_call_fail_field(struct server_call *call, const char *field, const c
 
 void server_call_finish(struct server_call *call)
 {
-    if (call->response_half == RESPONSE_ENDED)
-        return;
-    if (call->response_half == RESPONSE_NOT_STARTED)
-        response_begin(call, 0);
-    if (call->echo_trailing.data) {
-        struct status ok;
-        status_ok(&ok);
-        response_end(call, &ok);
-        return;
-    }
-    h2_stream_trailers(call->stream, &trailers_ok);
-    response_to(call, RESPONSE_ENDED);
-    stop_upload(call);
+    struct status ok;
+    status_ok(&ok);
+    call_end(call, &ok);
 }
 
-/* Sends payload, which stands behind FRAME_PREFIX_LEN free bytes. */
-static bool send_framed(struct server_call *call, uint8_t *at, size_t payload_len)
-{
-    struct buf *packed = &call->pool->gzip;
-    struct slice payload = slice_from(at + FRAME_PREFIX_LEN, payload_len);
-    if (call->replies_gzip && payload_len >= WORTH_COMPRESSING) {
-        buf_reset(packed, KEEP_CAP);
-        if (compression_deflate(payload, packed) == 0 && buf_len(packed) < payload_len) {
-            uint8_t prefix[FRAME_PREFIX_LEN];
-            frame_write_prefix(prefix, FRAME_COMPRESSED, (uint32_t)buf_len(packed));
-            return h2_stream_write2(call->stream, slice_from(prefix, sizeof prefix),
-                                    buf_slice(packed));
-        }
-    }
-    frame_write_prefix(at, 0, (uint32_t)payload_len);
-    return h2_stream_write(call->stream, slice_from(at, FRAME_PREFIX_LEN + payload_len));
-}
-
-/* Room for a reply of len bytes behind its prefix; NULL: the call has failed. */
+/* Room for a reply of len bytes; NULL: the call has failed. */
 static uint8_t *reply_room(struct server_call *call, size_t len)
 {
-    struct buf *scratch = &call->pool->scratch;
-    assert(call->response_half != RESPONSE_ENDED);
-    buf_reset(scratch, KEEP_CAP);
-    uint8_t *at = len < MAX_REPLY ? buf_reserve(scratch, FRAME_PREFIX_LEN + len) : NULL;
+    uint8_t *at = response_room(&call->response, len);
     if (!at) {
         struct status st;
         status_set(&st, STATUS_RESOURCE_EXHAUSTED, "no room for a reply of %zu bytes", len);
@@ -239,13 +119,9 @@ static uint8_t *reply_room(struct server_call *call, size_t len)
     return at;
 }
 
-/* Sends the message of len bytes that was written behind the prefix. */
 static bool reply_send(struct server_call *call, uint8_t *at, size_t len)
 {
-    if (call->response_half == RESPONSE_NOT_STARTED)
-        response_begin(call, len);
-    call->replies++;
-    call->full = !send_framed(call, at, len);
+    call->full = !response_send(&call->response, at, len);
     return !call->full;
 }
 
@@ -255,7 +131,7 @@ bool server_call_reply(struct server_call *call, const ProtobufCMessage *reply)
     uint8_t *at = reply_room(call, len);
     if (!at)
         return false;
-    protobuf_c_message_pack(reply, at + FRAME_PREFIX_LEN);
+    protobuf_c_message_pack(reply, at);
     return reply_send(call, at, len);
 }
 
@@ -265,7 +141,7 @@ bool server_call_reply_encoded(struct server_call *call, struct slice message)
     if (!at)
         return false;
     if (message.len)
-        memcpy(at + FRAME_PREFIX_LEN, message.data, message.len);
+        memcpy(at, message.data, message.len);
     return reply_send(call, at, message.len);
 }
 
@@ -299,13 +175,13 @@ static void on_sleep_over(void *arg)
 
 void server_call_sleep(struct server_call *call, uint64_t ms)
 {
-    if (ms > 0 && call->response_half != RESPONSE_ENDED)
+    if (ms > 0 && !call_ended(call))
         loop_timer_set(call->pool->loop, &call->sleep, loop_now_ms(call->pool->loop) + ms);
 }
 
 void server_call_yield(struct server_call *call)
 {
-    if (call->response_half == RESPONSE_ENDED)
+    if (call_ended(call))
         return;
     call->yielded = true;
     list_append(&call->pool->runnable, &call->runnable);
@@ -313,8 +189,8 @@ void server_call_yield(struct server_call *call)
 
 static void server_call_run(struct server_call *call)
 {
-    while (call->stepping && call->response_half != RESPONSE_ENDED && !call->full &&
-           !call->yielded && !call->sleep.place)
+    while (call->stepping && !call_ended(call) && !call->full && !call->yielded &&
+           !call->sleep.place)
         call->method->step(call);
 }
 
@@ -366,12 +242,10 @@ static bool inflate_frame(struct server_call *call, struct frame *frame, struct 
                    "request message is flagged as compressed, but there is no grpc-encoding");
         return false;
     }
-    struct buf *inflated = &call->pool->gzip;
-    buf_fini(inflated);
-    buf_init(inflated, SERVER_CALL_MAX_MESSAGE);
+    struct buf *inflated = &call->pool->inflated;
+    buf_reset(inflated, KEEP_INFLATED);
     bool ok = compression_inflate(frame->payload, inflated, st);
     frame->payload = buf_slice(inflated);
-    inflated->max_len = MAX_REPLY;
     return ok;
 }
 
@@ -417,7 +291,7 @@ static void on_frame(struct server_call *call, struct frame *frame)
 static struct slice feed(struct server_call *call, struct slice input)
 {
     size_t len = input.len;
-    while (call->response_half != RESPONSE_ENDED && !call->full) {
+    while (!call_ended(call) && !call->full) {
         struct frame frame;
         enum frame_result result = frame_reader_next(&call->reader, &input, &frame);
         if (result == FRAME_NEED_MORE)
@@ -427,7 +301,7 @@ static struct slice feed(struct server_call *call, struct slice input)
         else
             fail_frame(call, result, &frame);
     }
-    if (call->response_half == RESPONSE_ENDED)
+    if (call_ended(call))
         input = slice_skip(input, input.len);
     h2_stream_consume(call->stream, len - input.len);
     return input;
@@ -438,7 +312,7 @@ static void handle_request_end(struct server_call *call)
 {
     struct status st;
     call->request_half = REQUEST_HANDLED;
-    if (call->response_half == RESPONSE_ENDED)
+    if (call_ended(call))
         return;
     if (frame_reader_mid_frame(&call->reader)) {
         status_set(&st, STATUS_INTERNAL, "request ends in the middle of a message");
@@ -459,7 +333,7 @@ static void handle_request_end(struct server_call *call)
 static void on_data(void *arg, struct slice data)
 {
     struct server_call *call = arg;
-    if (call->response_half == RESPONSE_ENDED) {
+    if (call_ended(call)) {
         h2_stream_consume(call->stream, data.len);
         return;
     }
@@ -485,11 +359,11 @@ static void on_writable(void *arg)
 {
     struct server_call *call = arg;
     call->full = false;
-    if (call->response_half == RESPONSE_ENDED)
+    if (call_ended(call))
         return;
     if (buf_len(&call->pending) > 0) {
         struct slice rest = feed(call, buf_slice(&call->pending));
-        if (call->response_half == RESPONSE_ENDED)
+        if (call_ended(call))
             return;
         buf_consume(&call->pending, buf_len(&call->pending) - rest.len);
         if (rest.len == 0 && call->request_half == REQUEST_ENDED)
@@ -505,12 +379,12 @@ static void log_call(struct server_call *call, uint32_t error_code)
         return;
     log_text(log, "service", call->service ? call->service->name : "");
     log_text(log, "method", call->method ? call->method->name : "");
-    if (call->response_half == RESPONSE_ENDED && error_code == H2_NO_ERROR)
-        log_text(log, "status", status_name(call->status));
+    if (call_ended(call) && error_code == H2_NO_ERROR)
+        log_text(log, "status", status_name(call->response.status));
     else
         log_text(log, "status", status_name(status_from_h2_error(error_code)));
     log_uint(log, "requests", call->requests);
-    log_uint(log, "replies", call->replies);
+    log_uint(log, "replies", call->response.messages);
     log_duration_us(log, "duration_ms", loop_now_us(call->pool->loop) - call->start_us);
     log_end(log);
 }
@@ -520,8 +394,8 @@ static void on_close(void *arg, uint32_t error_code)
     struct server_call *call = arg;
     struct server_call_pool *pool = call->pool;
     log_call(call, error_code);
-    if (call->response_half != RESPONSE_ENDED)
-        response_to(call, RESPONSE_ENDED);
+    response_abandon(&call->response);
+    call_stop(call);
     frame_reader_fini(&call->reader);
     arena_fini(&call->arena);
     list_remove(&call->node);
@@ -538,25 +412,6 @@ static const struct h2_stream_events stream_events = {
     .on_data = on_data, .on_end = on_end, .on_writable = on_writable, .on_close = on_close};
 
 /* ---- the start ---- */
-
-/* An answer for something that is not gRPC at all.  Its body is read and dropped: a reset here
- * would hide errors in the rest of the request that RFC 9113 wants answered. */
-static void refuse(struct h2_stream *stream, enum request_refusal refusal)
-{
-    static struct metadata_entry not_grpc[] = {FIELD(":status", "415"),
-                                               FIELD("content-type", "text/plain")};
-    static struct metadata_entry not_post[] = {
-        FIELD(":status", "405"), FIELD("content-type", "text/plain"), FIELD("allow", "POST")};
-    static const struct metadata head_not_grpc = FIXED_METADATA(not_grpc);
-    static const struct metadata head_not_post = FIXED_METADATA(not_post);
-    bool is_post = refusal != REQUEST_NOT_POST;
-    h2_stream_set_events(stream, NULL, NULL);
-    h2_stream_respond(stream, is_post ? &head_not_grpc : &head_not_post, false);
-    h2_stream_write(stream,
-                    is_post ? SLICE("This is a gRPC server: use content-type application/grpc.\n")
-                            : SLICE("This is a gRPC server: use the method POST.\n"));
-    h2_stream_end(stream);
-}
 
 static struct server_call *server_call_new(struct server_call_pool *pool)
 {
@@ -576,6 +431,8 @@ static struct server_call *server_call_new(struct server_call_pool *pool)
     list_init(&call->runnable);
     list_append(&pool->live, &call->node);
     pool->live_len++;
+    call->response.arena = &call->arena;
+    call->response.scratch = &pool->scratch;
     arena_init(&call->arena, call->room, sizeof call->room, CALL_MAX_ARENA);
     frame_reader_init(&call->reader, FRAME_COMPRESSED, SERVER_CALL_MAX_MESSAGE);
     buf_init(&call->pending, MAX_PENDING);
@@ -593,17 +450,20 @@ static void on_deadline(void *arg)
 static bool server_call_open(struct server_call *call, struct request_head *head, struct status *st)
 {
     struct loop *loop = call->pool->loop;
+    struct response *r = &call->response;
     bool ok = request_head_check(head, st);
     call->service = head->service;
     call->method = head->method;
     call->encoding = head->encoding;
-    call->accepts_gzip = head->accepts_gzip;
+    r->names_codings = head->encoding == COMPRESSION_UNKNOWN;
     if (head->echo_initial.data)
-        call->echo_initial = arena_copy(&call->arena, head->echo_initial);
+        r->echo_initial = arena_copy(&call->arena, head->echo_initial);
     if (head->echo_trailing.data)
-        call->echo_trailing = arena_copy(&call->arena, head->echo_trailing);
+        r->echo_trailing = arena_copy(&call->arena, head->echo_trailing);
     if (!ok)
         return false;
+    r->gzip_allowed = head->accepts_gzip && !call->method->raw;
+    r->streams = call->method->kind != METHOD_UNARY;
     if (call->method->state_len > 0) {
         call->state = arena_zalloc(&call->arena, call->method->state_len);
         if (!call->state) {
@@ -626,7 +486,7 @@ void server_call_start(struct server_call_pool *pool, struct h2_stream *stream,
     request_head_read(&head, headers);
     enum request_refusal refusal = request_head_refusal(&head);
     if (refusal != REQUEST_IS_GRPC) {
-        refuse(stream, refusal);
+        response_refuse(stream, refusal);
         return;
     }
     struct server_call *call = server_call_new(pool);
@@ -634,7 +494,7 @@ void server_call_start(struct server_call_pool *pool, struct h2_stream *stream,
         h2_stream_reset(stream, H2_REFUSED_STREAM);
         return;
     }
-    call->stream = stream;
+    call->stream = call->response.stream = stream;
     call->request_half = end ? REQUEST_ENDED : REQUEST_OPEN;
     h2_stream_set_events(stream, &stream_events, call);
     if (!server_call_open(call, &head, &st))
@@ -652,8 +512,8 @@ void server_call_pool_init(struct server_call_pool *pool, struct loop *loop, str
     list_init(&pool->live);
     list_init(&pool->idle);
     list_init(&pool->runnable);
-    buf_init(&pool->scratch, MAX_REPLY);
-    buf_init(&pool->gzip, MAX_REPLY);
+    response_scratch_init(&pool->scratch);
+    buf_init(&pool->inflated, SERVER_CALL_MAX_MESSAGE);
     arena_init(&pool->messages, NULL, 0, CALL_MAX_ARENA);
     loop_hook_add(loop, &pool->hook);
 }
@@ -664,8 +524,8 @@ void server_call_pool_fini(struct server_call_pool *pool)
     loop_hook_remove(&pool->hook);
     LIST_EACH(node, &pool->idle)
     free(LIST_ENTRY(node, struct server_call, node));
-    buf_fini(&pool->scratch);
-    buf_fini(&pool->gzip);
+    response_scratch_fini(&pool->scratch);
+    buf_fini(&pool->inflated);
     arena_fini(&pool->messages);
 }
 
@@ -675,7 +535,7 @@ void server_call_pool_drain(struct server_call_pool *pool)
     LIST_EACH(node, &pool->live)
     {
         struct server_call *call = LIST_ENTRY(node, struct server_call, node);
-        if (call->method && call->method->on_drain && call->response_half != RESPONSE_ENDED)
+        if (call->method && call->method->on_drain && !call_ended(call))
             call->method->on_drain(call);
     }
 }

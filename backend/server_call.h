@@ -3,6 +3,7 @@
  * owns the connections the second.  A call belongs to its pool from the request's headers until
  * its stream closes, and its memory with it. */
 #pragma once
+#include "backend/response.h"
 #include "backend/services.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -51,8 +52,8 @@ struct server_call_pool {
     size_t live_len;       /* length of `live` */
     struct list runnable;  /* calls that yielded */
     struct loop_hook hook; /* runs the runnable calls */
-    struct buf scratch;    /* one encoded reply, while it is being sent */
-    struct buf gzip;       /* one message being decompressed or compressed */
+    struct response_scratch scratch;
+    struct buf inflated;   /* one request decompressed, until it is decoded */
     struct arena messages; /* one request of a stream, while it is being handled */
     bool draining;
 };

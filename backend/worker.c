@@ -14,7 +14,8 @@
 enum {
     MAX_LISTENERS = 64,
     ACCEPTS_PER_TURN = 64,
-    ACCEPT_PAUSE_MS = 100,  /* when descriptors are out */
+    ACCEPT_PAUSE_MS = 100, /* when descriptors are out */
+    DEAD_HOST_MS = 60000,
     NOTICE_MS = 1000,       /* longest wait for the answer to the first GOAWAY's ping */
     AFTER_CANCEL_MS = 2000, /* for the last statuses to leave */
     LOG_ERR_FD = STDERR_FILENO,
@@ -90,6 +91,7 @@ static void worker_take_connection(struct worker *w, int fd)
     }
     c->worker = w;
     list_init(&c->node);
+    net_expect_life(fd, DEAD_HOST_MS);
     c->conn = h2_conn_new(&w->conns, fd, H2_SERVER, &h2_session_config_default, &conn_events, c);
     if (c->conn)
         list_append(&w->connections, &c->node);

@@ -175,7 +175,7 @@ static const uint8_t base64_values[256] = {
 };
 
 /* Four digits as 24 bits; more when one of them is none. */
-static uint32_t base64_group(const uint8_t *digits)
+static inline uint32_t base64_group(const uint8_t *digits)
 {
     uint32_t a = base64_values[digits[0]], b = base64_values[digits[1]];
     uint32_t c = base64_values[digits[2]], d = base64_values[digits[3]];

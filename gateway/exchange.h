@@ -37,6 +37,9 @@ struct exchange_request {
     struct slice host;         /* Host */
     struct slice peer;         /* "127.0.0.1:4321", "[::1]:4321", "unix:" */
     uint64_t start_us;         /* loop time of the first callback */
+    bool upgradable; /* exchange_upgrade() may answer it: an HTTP/1.1 GET without a body */
+    bool any_origin; /* from a page that only "*" allows: what its browser adds by itself
+                        (cookies) does not speak for the user */
 };
 
 /* What the log line and the metrics say of the exchange; the protocol fills it before
@@ -64,6 +67,12 @@ bool exchange_write(struct exchange *ex, struct slice data);
 void exchange_end(struct exchange *ex);
 /* Makes a broken-off response visible to the client: the connection ends before the last chunk. */
 void exchange_abort(struct exchange *ex);
+
+/* Answers an upgradable request with 101 and turns the connection into raw bytes both ways: on_body
+ * and exchange_write() carry them, exchange_end() closes it behind what waits, exchange_abort() at
+ * once.  Nothing limits a silent client here; one that ends its side shows as protocol.close(),
+ * never as on_body_end.  `name` goes into Upgrade.  The request's slices move: read them again. */
+void exchange_upgrade(struct exchange *ex, struct slice name, const struct metadata *headers);
 
 /* Stop and restart on_body. */
 void exchange_pause_upload(struct exchange *ex);

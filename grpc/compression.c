@@ -63,32 +63,34 @@ int compression_deflate(struct slice in, struct buf *out)
     return result;
 }
 
-/* Inflates one piece into out; true while more may follow. */
-static bool inflate_piece(z_stream *z, struct buf *out, struct status *st, int *result)
+static bool too_large(struct status *st, size_t max_len)
 {
-    size_t room = out->max_len - buf_len(out);
-    /* One byte over the limit tells "exactly full" from "too large". */
-    uint8_t extra[1];
-    size_t want = room < CHUNK ? room : CHUNK;
-    uint8_t *to = want ? buf_reserve(out, want) : extra;
-    if (!to) {
-        status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory while decompressing a message");
-        return false;
-    }
+    status_set(st, STATUS_RESOURCE_EXHAUSTED,
+               "decompressed message is larger than the limit of %zu bytes", max_len);
+    return false;
+}
+
+static bool no_memory(struct status *st)
+{
+    status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory while decompressing a message");
+    return false;
+}
+
+/* One call of zlib, into len bytes at `to`; *got receives how many came.  False when it is over:
+ * at the end of the data, or broken with *st filled. */
+static bool inflate_piece(z_stream *z, uint8_t *to, size_t len, size_t *got, struct status *st)
+{
     z->next_out = to;
-    z->avail_out = want ? (uInt)want : 1;
-    *result = inflate(z, Z_NO_FLUSH);
-    size_t got = (want ? want : 1) - z->avail_out;
-    if (!want && got > 0) {
-        status_set(st, STATUS_RESOURCE_EXHAUSTED,
-                   "decompressed message is larger than the limit of %zu bytes", out->max_len);
+    z->avail_out = (uInt)len;
+    int result = inflate(z, Z_NO_FLUSH);
+    *got = len - z->avail_out;
+    if (result == Z_STREAM_END) {
+        if (z->avail_in > 0)
+            status_set(st, STATUS_INTERNAL, "compressed message has %u bytes behind its end",
+                       z->avail_in);
         return false;
     }
-    if (want)
-        buf_commit(out, got);
-    if (*result == Z_STREAM_END)
-        return false;
-    if (*result != Z_OK || (z->avail_in == 0 && z->avail_out > 0)) {
+    if (result != Z_OK || (z->avail_in == 0 && z->avail_out > 0)) {
         status_set(st, STATUS_INTERNAL,
                    "message is flagged as compressed but is not valid gzip: %s",
                    z->msg ? z->msg : "it ends early");
@@ -97,20 +99,55 @@ static bool inflate_piece(z_stream *z, struct buf *out, struct status *st, int *
     return true;
 }
 
+static bool inflate_begin(z_stream *z, struct slice in, struct status *st)
+{
+    *z = (z_stream){.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
+    status_ok(st);
+    return inflateInit2(z, GZIP_WINDOW) == Z_OK || no_memory(st);
+}
+
+/* The same into out; one byte over its limit tells "exactly full" from "too large". */
+static bool inflate_append(z_stream *z, struct buf *out, struct status *st)
+{
+    uint8_t extra[1];
+    size_t room = out->max_len - buf_len(out), got;
+    size_t want = room < CHUNK ? room : CHUNK;
+    uint8_t *to = want ? buf_reserve(out, want) : extra;
+    if (!to)
+        return no_memory(st);
+    bool more = inflate_piece(z, to, want ? want : 1, &got, st);
+    if (!want && got > 0)
+        return too_large(st, out->max_len);
+    if (want)
+        buf_commit(out, got);
+    return more;
+}
+
 bool compression_inflate(struct slice in, struct buf *out, struct status *st)
 {
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
-    status_ok(st);
-    if (inflateInit2(&z, GZIP_WINDOW) != Z_OK) {
-        status_set(st, STATUS_RESOURCE_EXHAUSTED, "out of memory while decompressing a message");
+    z_stream z;
+    if (!inflate_begin(&z, in, st))
         return false;
-    }
-    int result = Z_OK;
-    while (inflate_piece(&z, out, st, &result))
+    while (inflate_append(&z, out, st))
         continue;
-    if (result == Z_STREAM_END && z.avail_in > 0)
-        status_set(st, STATUS_INTERNAL, "compressed message has %u bytes behind its end",
-                   z.avail_in);
+    inflateEnd(&z);
+    return st->code == STATUS_OK;
+}
+
+bool compression_fits(struct slice in, size_t max_len, struct status *st)
+{
+    z_stream z;
+    uint8_t chunk[CHUNK];
+    size_t total = 0, got;
+    bool more = true;
+    if (!inflate_begin(&z, in, st))
+        return false;
+    while (more) {
+        more = inflate_piece(&z, chunk, sizeof chunk, &got, st);
+        total += got;
+        if (total > max_len)
+            more = too_large(st, max_len);
+    }
     inflateEnd(&z);
     return st->code == STATUS_OK;
 }

@@ -22,3 +22,6 @@ int compression_deflate(struct slice in, struct buf *out);
 /* Appends what the gzip data `in` holds to out, whose max_len bounds the uncompressed size.  False
  * with *st filled: RESOURCE_EXHAUSTED over the limit, INTERNAL when it is truncated or not gzip. */
 bool compression_inflate(struct slice in, struct buf *out, struct status *st);
+/* Whether the gzip data `in` is whole and holds no more than max_len bytes; keeps none of them.
+ * False with *st filled as above. */
+bool compression_fits(struct slice in, size_t max_len, struct status *st);

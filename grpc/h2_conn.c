@@ -13,6 +13,7 @@ enum {
     OUTPUT_LEN = 128 << 10,   /* per connection and turn */
     STUCK_READ_LEN = 1 << 20, /* beyond the connection window; see may_read() */
     LINGER_MS = 1000,
+    SETTINGS_ACK_MS = 10000,
     LINGER_READ_LEN = 4 << 20,
 };
 
@@ -38,7 +39,8 @@ struct h2_conn {
     uint64_t bytes_in, bytes_out;
     void (*on_closed)(void *arg, const struct status *why);
     void *arg;
-    struct timer linger;
+    struct timer timer; /* the acknowledgement of our SETTINGS; the end of CONN_LINGER */
+    bool greeted;       /* that acknowledgement came */
     struct loop_task reap;
 };
 
@@ -84,7 +86,7 @@ static void conn_end(struct h2_conn *conn, uint32_t error, const struct status *
         return;
     conn->state = CONN_OVER;
     list_remove(&conn->node);
-    loop_timer_cancel(conn->set->loop, &conn->linger);
+    loop_timer_cancel(conn->set->loop, &conn->timer);
     loop_io_free(conn->io);
     close(conn->fd);
     h2_session_end_streams(conn->session, error);
@@ -109,12 +111,22 @@ static void arm(struct h2_conn *conn)
     loop_io_set(conn->io, (stuck ? LOOP_WRITE : 0) | (may_read(conn) ? LOOP_READ : 0));
 }
 
-static void on_linger_end(void *arg)
+static void linger_end(struct h2_conn *conn)
 {
-    struct h2_conn *conn = arg;
     struct status why;
     h2_session_reason(conn->session, &why);
     conn_end(conn, H2_CONNECTION_LOST, &why);
+}
+
+/* Either the peer never said HTTP/2 (RFC 9113 section 6.5.3), or it does not close. */
+static void on_timer(void *arg)
+{
+    struct h2_conn *conn = arg;
+    if (conn->state == CONN_OPEN)
+        h2_session_fail(conn->session, NGHTTP2_SETTINGS_TIMEOUT,
+                        "SETTINGS are not acknowledged within 10 s");
+    if (conn->state == CONN_LINGER || buf_len(&conn->stuck) > 0)
+        linger_end(conn);
 }
 
 /* The session is done.  Closing a socket with unread input resets the connection, which may destroy
@@ -123,12 +135,12 @@ static void finish(struct h2_conn *conn)
 {
     if (conn->state == CONN_OPEN) {
         conn->state = CONN_LINGER;
-        loop_timer_set(conn->set->loop, &conn->linger, loop_now_ms(conn->set->loop) + LINGER_MS);
+        loop_timer_set(conn->set->loop, &conn->timer, loop_now_ms(conn->set->loop) + LINGER_MS);
     }
     if (buf_len(&conn->stuck) > 0 || conn->shut)
         return;
     if (conn->role == H2_CLIENT || conn->write_dead) {
-        on_linger_end(conn);
+        linger_end(conn);
         return;
     }
     conn->shut = true;
@@ -226,13 +238,17 @@ static void take_input(struct h2_conn *conn, struct slice bytes)
         conn->stuck_read += bytes.len;
     if (conn->state == CONN_LINGER) {
         if (conn->stuck_read > LINGER_READ_LEN)
-            on_linger_end(conn);
+            linger_end(conn);
         return;
     }
     struct status why;
     if (!h2_session_input(conn->session, bytes, loop_now_ms(conn->set->loop), &why) ||
         h2_session_done(conn->session))
         mark_dirty(conn);
+    if (!conn->greeted && conn->session->settings_acked && conn->state == CONN_OPEN) {
+        conn->greeted = true;
+        loop_timer_cancel(conn->set->loop, &conn->timer);
+    }
 }
 
 static void read_some(struct h2_conn *conn)
@@ -287,8 +303,7 @@ struct h2_conn *h2_conn_new(struct h2_conn_set *set, int fd, enum h2_role role,
     conn->on_closed = events->on_closed;
     conn->arg = arg;
     conn->max_stuck_read = (uint64_t)config->connection_window + STUCK_READ_LEN;
-    conn->linger.on_expire = on_linger_end;
-    conn->linger.arg = conn;
+    conn->timer = (struct timer){.on_expire = on_timer, .arg = conn};
     list_init(&conn->node);
     buf_init(&conn->stuck, SIZE_MAX);
     if (!conn_start(conn, config, events)) {
@@ -296,6 +311,7 @@ struct h2_conn *h2_conn_new(struct h2_conn_set *set, int fd, enum h2_role role,
         free_conn(conn);
         return NULL;
     }
+    loop_timer_set(set->loop, &conn->timer, loop_now_ms(set->loop) + SETTINGS_ACK_MS);
     mark_dirty(conn);
     return conn;
 }

@@ -36,7 +36,8 @@ struct h2_conn_events {
 };
 
 /* Takes over fd (also on failure, when NULL is returned and the descriptor closed).  `arg` is given
- * to all events; none comes inside this call.  A server closes a finished connection only after the
+ * to all events; none comes inside this call.  A peer that does not acknowledge our SETTINGS within
+ * 10 s is told SETTINGS_TIMEOUT and left.  A server closes a finished connection only after the
  * peer has, or after a second, so that its last words are not lost to a TCP reset. */
 struct h2_conn *h2_conn_new(struct h2_conn_set *set, int fd, enum h2_role role,
                             const struct h2_session_config *config,

@@ -14,6 +14,7 @@ enum {
     RESET_PER_SECOND = 33,
     MAX_PING_STRIKES = 2,
     MAX_CONTINUATIONS = 8,
+    MAX_PADDING = 256, /* with its length */
 };
 
 static void bucket_init(struct h2_bucket *b, uint64_t burst, uint64_t max, uint64_t per_second)
@@ -142,9 +143,10 @@ static void follow_frame(struct h2_guard *g, const uint8_t *h, uint64_t now_ms)
     g->payload_left = (uint32_t)h[0] << 16 | (uint32_t)h[1] << 8 | h[2];
     switch (h[3]) {
     case NGHTTP2_DATA:
-        if (g->payload_left > 0)
+        /* What may be nothing but padding pays for nothing. */
+        if (g->payload_left > (flags & NGHTTP2_FLAG_PADDED ? MAX_PADDING : 0))
             bucket_add(&g->control, CONTROL_PER_FRAME * TOKEN);
-        else if (!(flags & NGHTTP2_FLAG_END_STREAM))
+        else if (g->payload_left == 0 && !(flags & NGHTTP2_FLAG_END_STREAM))
             follow_control(g, now_ms);
         follow_data(g, id);
         return;
@@ -216,6 +218,12 @@ void h2_guard_bad_event(struct h2_guard *g, uint64_t now_ms)
 {
     if (!bucket_take(&g->bad, now_ms))
         trip(g, NGHTTP2_ENHANCE_YOUR_CALM, "too many invalid frames");
+}
+
+void h2_guard_refused(struct h2_guard *g, uint64_t now_ms)
+{
+    if (!bucket_take(&g->resets, now_ms))
+        trip(g, NGHTTP2_ENHANCE_YOUR_CALM, "too many streams over the limit");
 }
 
 void h2_guard_stream_closed(struct h2_guard *g, uint32_t id, bool by_us)

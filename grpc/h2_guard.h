@@ -29,7 +29,7 @@ struct h2_guard {
     uint32_t continuations;    /* CONTINUATION frames of the current header block */
     struct h2_bucket control;  /* frames that carry no request or response */
     struct h2_bucket bad;      /* invalid frames, and RST_STREAM that we had to send for them */
-    struct h2_bucket resets;   /* server: RST_STREAM received */
+    struct h2_bucket resets;   /* server: RST_STREAM received, streams refused */
     uint64_t ping_interval_ms; /* server: least time between PINGs without data; 0: not policed */
     uint64_t last_ping_ms;
     uint32_t ping_strikes;
@@ -46,5 +46,7 @@ size_t h2_guard_follow(struct h2_guard *g, struct slice bytes, uint64_t now_ms);
 void h2_guard_sent(struct h2_guard *g);
 /* An invalid frame came, or the library answered one with RST_STREAM.  May set g->error. */
 void h2_guard_bad_event(struct h2_guard *g, uint64_t now_ms);
+/* Server: a stream over the limit was refused.  May set g->error. */
+void h2_guard_refused(struct h2_guard *g, uint64_t now_ms);
 /* A stream is over.  by_us: we reset it, so that frames of the peer may still be on their way. */
 void h2_guard_stream_closed(struct h2_guard *g, uint32_t id, bool by_us);

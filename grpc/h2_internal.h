@@ -15,6 +15,7 @@ enum {
     H2_KEEP_STREAMS = 64, /* ended streams kept for reuse */
     H2_KEEP_QUEUE_LEN = 4096,
     H2_HARD_HEADER_FACTOR = 4,
+    H2_MAX_INFORMATIONAL = 32, /* 1xx responses before the final one */
 };
 
 /* A copied field list as nghttp2 wants it: the nghttp2_nv array, then the text that it points at.
@@ -34,16 +35,17 @@ struct h2_stream {
     struct buf queue;      /* DATA not framed yet */
     struct h2_fields head; /* request or response headers, until they are framed */
     struct h2_fields trailers;
-    bool owned;          /* h2_stream_set_events() was called */
-    bool responded;      /* headers were submitted */
-    bool deferred;       /* nghttp2 waits for h2_stream_wake() */
-    bool ended;          /* nothing more will be queued */
-    bool throttled;      /* h2_stream_write() answered false */
-    bool reset;          /* RST_STREAM was submitted: only on_close follows */
-    bool stop_after_end; /* RST_STREAM(NO_ERROR) once the response is out */
-    bool got_headers;    /* client: the final response headers came */
-    bool remote_ended;   /* END_STREAM came, or comes with the DATA being delivered */
-    bool never_sent;     /* client: the request was refused before it left */
+    bool owned;            /* h2_stream_set_events() was called */
+    bool responded;        /* headers were submitted */
+    bool deferred;         /* nghttp2 waits for h2_stream_wake() */
+    bool ended;            /* nothing more will be queued */
+    bool throttled;        /* h2_stream_write() answered false */
+    bool reset;            /* RST_STREAM was submitted: only on_close follows */
+    bool stop_after_end;   /* RST_STREAM(NO_ERROR) once the response is out */
+    bool got_headers;      /* client: the final response headers came */
+    bool remote_ended;     /* END_STREAM came, or comes with the DATA being delivered */
+    bool never_sent;       /* client: the request was refused before it left */
+    uint8_t informational; /* client: 1xx responses so far */
 };
 
 /* A header block being received; at most one at a time in a session. */
@@ -76,7 +78,9 @@ struct h2_session {
     struct h2_guard guard;
     uint32_t peer_max_streams; /* client: last value told by on_settings */
     bool got_settings;
-    bool output_told; /* on_output was called and no output taken since */
+    bool settings_acked; /* the peer acknowledged our SETTINGS */
+    bool announced;      /* server: our SETTINGS are out */
+    bool output_told;    /* on_output was called and no output taken since */
     bool in_output;
     bool failed;          /* GOAWAY with an error is queued or sent; input is refused */
     bool closed;          /* that GOAWAY is sent: output is over */

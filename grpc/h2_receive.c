@@ -24,6 +24,12 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     block_begin(s);
     if (s->role != H2_SERVER || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
+    if (s->stream_count >= s->config.max_streams) {
+        /* RFC 9113 section 5.1.2.  The library's own RST_STREAM comes second and is dropped. */
+        h2_guard_refused(&s->guard, s->now_ms);
+        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, H2_REFUSED_STREAM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     struct h2_stream *stream = s->ending ? NULL : h2_stream_open(s);
     if (!stream)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -116,8 +122,11 @@ static bool is_informational(const struct metadata *headers)
 
 static void receive_response(struct h2_session *s, struct h2_stream *stream, bool end)
 {
-    if (is_informational(&s->block.fields))
+    if (is_informational(&s->block.fields)) {
+        if (++stream->informational > H2_MAX_INFORMATIONAL)
+            h2_stream_abort(stream, H2_ENHANCE_YOUR_CALM);
         return;
+    }
     stream->got_headers = true;
     if (stream_events(stream)->on_headers)
         stream_events(stream)->on_headers(stream->arg, &s->block.fields, end);
@@ -175,7 +184,9 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_
             receive_data_end(s, frame);
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            s->settings_acked = true;
+        else
             receive_settings(s);
         break;
     case NGHTTP2_GOAWAY:

@@ -33,7 +33,8 @@ static nghttp2_option *new_options(void)
     nghttp2_option_set_max_settings(options, 32);
     nghttp2_option_set_max_outbound_ack(options, 100);
 #ifdef HAVE_NGHTTP2_STREAM_RESET_RATE_LIMIT
-    nghttp2_option_set_stream_reset_rate_limit(options, 1000, 33);
+    /* Behind the limit of h2_guard, which names its reason. */
+    nghttp2_option_set_stream_reset_rate_limit(options, 2000, 66);
 #endif
 #ifdef HAVE_NGHTTP2_MAX_CONTINUATIONS
     /* It counts the pieces in which frame headers arrive; h2_guard counts frames and is stricter.
@@ -57,13 +58,16 @@ static bool new_library_session(struct h2_session *s)
     return rv == 0;
 }
 
+/* A stream too many ends the whole connection in nghttp2.  We refuse just the stream
+ * (on_begin_headers), so the library enforces a limit that it never meets, and announce_limit()
+ * writes the real one into the frame that leaves. */
 static bool submit_settings(struct h2_session *s)
 {
     const struct h2_session_config *c = &s->config;
     nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, c->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->max_header_bytes},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, c->max_streams},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, NGHTTP2_MAX_WINDOW_SIZE},
     };
     if (s->role == H2_CLIENT) /* a client's streams are not the server's to start */
         entries[2] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
@@ -198,6 +202,21 @@ bool h2_session_input(struct h2_session *s, struct slice bytes, uint64_t now_ms,
     return true;
 }
 
+/* `frame` is the server's first one, SETTINGS (RFC 9113 section 3.4). */
+static void announce_limit(struct h2_session *s, uint8_t *frame, size_t len)
+{
+    enum { ENTRY_LEN = 6 };
+    assert(len > H2_GUARD_FRAME_HEADER_LEN && frame[3] == NGHTTP2_SETTINGS);
+    s->announced = true;
+    for (uint8_t *e = frame + H2_GUARD_FRAME_HEADER_LEN; e + ENTRY_LEN <= frame + len;
+         e += ENTRY_LEN) {
+        if (e[0] != 0 || e[1] != NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+            continue;
+        for (int i = 0; i < 4; i++)
+            e[2 + i] = (uint8_t)(s->config.max_streams >> (24 - 8 * i));
+    }
+}
+
 /* Frames until the library has none left or `out` is full. */
 static void drain(struct h2_session *s, struct buf *out, size_t max_bytes)
 {
@@ -211,6 +230,8 @@ static void drain(struct h2_session *s, struct buf *out, size_t max_bytes)
         }
         if (n <= 0)
             return;
+        if (s->role == H2_SERVER && !s->announced)
+            announce_limit(s, out->data + out->end - n, (size_t)n);
     }
 }
 

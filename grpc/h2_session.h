@@ -30,9 +30,10 @@ enum h2_error {
 };
 
 struct h2_session_config {
-    uint32_t max_streams;   /* server: SETTINGS_MAX_CONCURRENT_STREAMS.  A handler ends its work in
-                             * on_close(), so   that there are never more handlers than streams */
-    uint32_t stream_window; /* bytes of a stream's receive window */
+    uint32_t max_streams;       /* server: SETTINGS_MAX_CONCURRENT_STREAMS; one more is refused by
+                                 * RST_STREAM.  A handler ends its work in on_close(), so that there are
+                                 * never more handlers than streams */
+    uint32_t stream_window;     /* bytes of a stream's receive window */
     uint32_t connection_window; /* bytes of the connection's receive window */
     uint32_t max_header_bytes;  /* decoded bytes per header block; above it the stream is reset
                                    (hard: 4 times) */

@@ -359,10 +359,11 @@ static void stop_after_end(struct h2_session *s, int32_t stream_id)
         h2_stream_abort(stream, H2_NO_ERROR);
 }
 
-static void on_reset_sent(struct h2_session *s, int32_t stream_id)
+static void on_reset_sent(struct h2_session *s, int32_t stream_id, uint32_t error)
 {
     const struct h2_stream *stream = h2_stream_find(s, stream_id);
-    if (!stream || !stream->reset)
+    bool ours = stream ? stream->reset : error == H2_REFUSED_STREAM;
+    if (!ours)
         h2_guard_bad_event(&s->guard, s->now_ms);
     h2_guard_stream_closed(&s->guard, (uint32_t)stream_id, true);
 }
@@ -379,7 +380,7 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
             stop_after_end(s, frame->hd.stream_id);
         break;
     case NGHTTP2_RST_STREAM:
-        on_reset_sent(s, frame->hd.stream_id);
+        on_reset_sent(s, frame->hd.stream_id, frame->rst_stream.error_code);
         break;
     case NGHTTP2_GOAWAY:
         s->goaway_sent = frame->goaway.error_code;

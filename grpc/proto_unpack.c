@@ -19,11 +19,14 @@ static bool malformed(struct scan *scan, const ProtobufCMessageDescriptor *type,
     return false;
 }
 
-/* Takes a varint of at most ten bytes; false when it is cut off or longer. */
-static bool take_varint(struct slice *bytes, uint64_t *value)
+/* Tags and lengths: protobuf-c gives up on longer ones, which the specification calls malformed. */
+enum { SHORT_VARINT = 5, LONG_VARINT = 10 };
+
+/* Takes a varint of at most max bytes; false when it is cut off or longer. */
+static bool take_varint(struct slice *bytes, unsigned max, uint64_t *value)
 {
     *value = 0;
-    for (unsigned i = 0; i < 10 && i < bytes->len; i++) {
+    for (unsigned i = 0; i < max && i < bytes->len; i++) {
         uint8_t byte = bytes->data[i];
         *value |= (uint64_t)(byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
@@ -61,10 +64,14 @@ static bool scan_packed(struct scan *scan, const ProtobufCMessageDescriptor *typ
     default:
         break;
     }
-    size_t ends = 0;
-    for (size_t i = 0; i < bytes.len; i++)
-        ends += bytes.data[i] < 0x80;
-    if (bytes.len > 0 && bytes.data[bytes.len - 1] >= 0x80)
+    size_t ends = 0, begin = 0;
+    for (size_t i = 0; i < bytes.len && i - begin < LONG_VARINT; i++) {
+        if (bytes.data[i] < 0x80) {
+            ends++;
+            begin = i + 1;
+        }
+    }
+    if (begin < bytes.len)
         return malformed(scan, type, "a packed field is cut off");
     return count_elements(scan, type, ends);
 }
@@ -117,20 +124,18 @@ static bool wire_type_fits(const ProtobufCFieldDescriptor *field, unsigned wire)
     }
 }
 
-/* The value behind one tag. */
-static bool scan_value(struct scan *scan, const ProtobufCMessageDescriptor *type, uint64_t tag,
-                       struct slice *bytes)
+/* The value behind one tag; field is NULL when the type has none of that number. */
+static bool scan_value(struct scan *scan, const ProtobufCMessageDescriptor *type,
+                       const ProtobufCFieldDescriptor *field, unsigned wire, struct slice *bytes)
 {
-    unsigned wire = tag & 7;
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
     if (field && !wire_type_fits(field, wire))
         return malformed(scan, type, "a field has the wrong wire type");
     uint64_t value;
     size_t fixed = wire == WIRE_FIXED64 ? 8 : 4;
     switch (wire) {
     case WIRE_VARINT:
-        return take_varint(bytes, &value) || malformed(scan, type, "a varint is cut off");
+        return take_varint(bytes, LONG_VARINT, &value) ||
+               malformed(scan, type, "a varint is cut off");
     case WIRE_FIXED64:
     case WIRE_FIXED32:
         if (bytes->len < fixed)
@@ -138,7 +143,7 @@ static bool scan_value(struct scan *scan, const ProtobufCMessageDescriptor *type
         *bytes = slice_skip(*bytes, fixed);
         return true;
     case WIRE_BYTES:
-        if (!take_varint(bytes, &value) || value > bytes->len)
+        if (!take_varint(bytes, SHORT_VARINT, &value) || value > bytes->len)
             return malformed(scan, type, "a length is beyond the end");
         if (!scan_bytes(scan, type, field, slice_first(*bytes, (size_t)value)))
             return false;
@@ -149,17 +154,31 @@ static bool scan_value(struct scan *scan, const ProtobufCMessageDescriptor *type
     }
 }
 
+/* proto2 only.  Bit i of `seen`: field i came; types with more fields are left to protobuf-c. */
+static bool required_came(struct scan *scan, const ProtobufCMessageDescriptor *type, uint64_t seen)
+{
+    for (unsigned i = 0; i < type->n_fields && i < 64; i++)
+        if (type->fields[i].label == PROTOBUF_C_LABEL_REQUIRED && !(seen >> i & 1))
+            return malformed(scan, type, "a required field is missing");
+    return true;
+}
+
 static bool scan_message(struct scan *scan, const ProtobufCMessageDescriptor *type,
                          struct slice bytes)
 {
+    uint64_t seen = 0;
     while (bytes.len > 0) {
         uint64_t tag;
-        if (!take_varint(&bytes, &tag) || tag > UINT32_MAX || tag < 8)
+        if (!take_varint(&bytes, SHORT_VARINT, &tag) || tag > UINT32_MAX || tag < 8)
             return malformed(scan, type, "a tag is not valid");
-        if (!count_elements(scan, type, 1) || !scan_value(scan, type, tag, &bytes))
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
+        if (field && field - type->fields < 64)
+            seen |= UINT64_C(1) << (field - type->fields);
+        if (!count_elements(scan, type, 1) || !scan_value(scan, type, field, tag & 7, &bytes))
             return false;
     }
-    return true;
+    return required_came(scan, type, seen);
 }
 
 bool proto_scan(const ProtobufCMessageDescriptor *type, struct slice bytes, struct status *st)

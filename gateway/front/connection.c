@@ -10,9 +10,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WATCH_EVENTS = 64, DISCARD_MS = 2000, DRAIN_IDLE_MS = 100 };
+enum { WATCH_EVENTS = 64, DISCARD_MS = 2000, DRAIN_IDLE_MS = 100, LEFT_MS = 20 };
 
 static const char keepalive_over[] = "keep-alive time is up";
+static const char client_left[] = "the client left";
 static const char head_late[] = "request head took too long";
 
 static const struct config_limits *limits_of(const struct connection *conn)
@@ -23,6 +24,22 @@ static const struct config_limits *limits_of(const struct connection *conn)
 static uint64_t now_of(const struct connection *conn)
 {
     return loop_now_ms(conn->all->ctx->loop);
+}
+
+/* Parked: that is the end.  Else the library reads what may still be there and finds the end
+ * itself; it misses one that came together with the last bytes, because a short read makes it wait
+ * for another edge, which shutting down our reading side gives. */
+static void connection_left(struct connection *conn)
+{
+    bool known = conn->left;
+    conn->left = true;
+    if (conn->parked) {
+        conn->gone = true;
+        conn->all->on_unpark(conn);
+    } else if (!known) {
+        shutdown(conn->fd, SHUT_RD); /* shows here again, too */
+        connection_check_at(conn, now_of(conn) + LEFT_MS);
+    }
 }
 
 static void on_watch(void *arg, int events)
@@ -37,9 +54,7 @@ static void on_watch(void *arg, int events)
             all->on_first_byte(all->arg, conn);
             continue;
         }
-        conn->gone = true;
-        if (conn->parked)
-            all->on_unpark(conn);
+        connection_left(conn);
     }
 }
 
@@ -126,6 +141,13 @@ static uint64_t check_body(struct connection *conn, const char **why)
 {
     uint64_t now = now_of(conn), age = now - conn->since_ms;
     uint64_t next = look_again(conn);
+    int unread = 0;
+    if (conn->left) {
+        /* The library has had its time to read what there was. */
+        if (ioctl(conn->fd, FIONREAD, &unread) < 0 || unread == 0)
+            *why = client_left;
+        return now + LEFT_MS;
+    }
     if (conn->discarding) {
         if (age >= DISCARD_MS)
             *why = "unwanted upload took too long";
@@ -251,6 +273,12 @@ static void unwatch(struct connection *conn)
     conn->watched = false;
 }
 
+void connection_move(struct connection *conn, int fd)
+{
+    unwatch(conn);
+    conn->fd = fd;
+}
+
 void connection_release(struct connection *conn)
 {
     struct connections *all = conn->all;
@@ -290,7 +318,9 @@ void connection_set_phase(struct connection *conn, enum connection_phase phase)
         return; /* its time counts from accept */
     conn->since_ms = conn->progress_ms = now_of(conn);
     conn->bytes = 0;
-    if (phase == CONNECTION_BODY || phase == CONNECTION_SENDING)
+    if (phase == CONNECTION_BODY && conn->left)
+        connection_check_at(conn, conn->since_ms + LEFT_MS);
+    else if (phase == CONNECTION_BODY || phase == CONNECTION_SENDING)
         connection_check_at(conn, look_again(conn));
     else if (phase == CONNECTION_IDLE)
         connection_check_at(conn, conn->since_ms + (conn->all->ctx->draining
@@ -321,7 +351,7 @@ void connection_cut(struct connection *conn, const char *reason)
         log_text(ctx->log, "reason", reason);
         log_end(ctx->log);
     }
-    if (reason != keepalive_over)
+    if (reason != keepalive_over && reason != client_left)
         metrics_add(ctx->metrics, METRIC_CONNECTIONS_CUT, 1);
     static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
                                "Content-Length: 0\r\n\r\n";

@@ -39,6 +39,7 @@ struct connection {
     struct connections *all;
     void *handle;           /* http1's; NULL while fresh */
     struct exchange *ex;    /* the request in progress; NULL: none */
+    struct tunnel *tunnel;  /* it has been upgraded; NULL: it speaks HTTP */
     struct list node;       /* in all->idle or all->busy */
     struct timer timer;     /* the earliest moment when a limit may be passed */
     uint64_t since_ms;      /* start of the phase */
@@ -51,6 +52,7 @@ struct connection {
     bool parked;       /* suspended in http1 */
     bool waiting;      /* counted in http1's unsuspended waiters */
     bool watched;      /* in the watch set */
+    bool left;         /* the client has ended its sending side */
     bool gone;         /* the client left or was cut off: end it at the next occasion */
     bool slow_allowed; /* no minimum rate for this upload */
     bool held;         /* the protocol paused the upload: no rate either */
@@ -69,6 +71,8 @@ struct connection *connection_open(struct connections *all, int fd, const struct
 /* Shows on_first_byte when there is something to read; closes the connection when that cannot be
  * watched. */
 void connection_await_byte(struct connection *conn);
+/* Goes on with another descriptor of the same socket; the present one stays its owner's. */
+void connection_move(struct connection *conn, int fd);
 /* Forgets and frees it; the descriptor stays open (http1's library closes it). */
 void connection_release(struct connection *conn);
 /* The same, and closes the descriptor. */
@@ -83,7 +87,7 @@ static inline void connection_progress(struct connection *conn, size_t len)
 }
 /* Looks at the limits no later than `at_ms`. */
 void connection_check_at(struct connection *conn, uint64_t at_ms);
-/* Shows on_unpark when the client leaves while the connection is parked. */
+/* From now on a client that leaves is noticed: on_unpark when the connection is parked. */
 void connection_watch(struct connection *conn);
 /* Resets the connection now (TCP): the client cannot take what it got for complete. */
 void connection_reset(struct connection *conn);

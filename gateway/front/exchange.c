@@ -150,6 +150,13 @@ static void exchange_fill_request(struct exchange *ex, struct slice target)
     req->host = ex->firewall.value[FIREWALL_HOST];
 }
 
+static bool is_upgradable(const struct exchange *ex)
+{
+    const struct firewall *fw = &ex->firewall;
+    bool body = fw->chunked || (fw->content_length != UINT64_MAX && fw->content_length > 0);
+    return fw->method == METHOD_GET && !fw->http_1_0 && !body;
+}
+
 static bool over_memory(const struct exchanges *all, size_t percent)
 {
     return all->buffered / percent >= all->ctx->config->limits.max_buffered_bytes / 100;
@@ -180,10 +187,12 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
         exchange_refuse(ex, 503, "too many responses wait for slow clients");
         return;
     }
+    ex->request.upgradable = is_upgradable(ex);
     struct cors_request page = {ex->request.origin, ex->request.host,
                                 fw->value[FIREWALL_SEC_FETCH_SITE],
                                 fw->value[FIREWALL_SEC_FETCH_MODE]};
     ex->cors = cors_decide(&ex->all->cors, &page);
+    ex->request.any_origin = ex->cors == CORS_ALLOWED_ANY;
     if (ex->cors == CORS_REFUSED)
         exchange_refuse(ex, 403, "this origin is not allowed; allow it with --cors-origin");
     else if (fw->method == METHOD_OPTIONS && ex->request.origin.data &&
@@ -255,6 +264,35 @@ void exchange_head(struct exchange *ex, int http_status, const struct metadata *
     ex->all->wake(ex);
 }
 
+/* The HTTP library's copy of the request goes with the library. */
+static bool exchange_keep_request(struct exchange *ex)
+{
+    struct exchange_request *req = &ex->request;
+    struct metadata old = req->headers;
+    struct slice target = arena_copy(&ex->arena, req->target);
+    metadata_init(&req->headers, &ex->arena, SIZE_MAX / 2);
+    for (uint32_t i = 0; i < old.count; i++)
+        if (metadata_add(&req->headers, old.entries[i].name, old.entries[i].value) < 0)
+            return false;
+    req->target = target;
+    req->path = slice_cut(&target, '?');
+    req->query = target;
+    req->content_type = metadata_get(&req->headers, SLICE("content-type"));
+    req->origin = metadata_get(&req->headers, SLICE("origin"));
+    req->host = metadata_get(&req->headers, SLICE("host"));
+    return req->target.data != NULL;
+}
+
+void exchange_upgrade(struct exchange *ex, struct slice name, const struct metadata *headers)
+{
+    assert(ex->request.upgradable);
+    ex->upgraded = true;
+    metadata_add_borrowed(&ex->head, SLICE("upgrade"), name);
+    exchange_head(ex, 101, headers);
+    if (!exchange_keep_request(ex))
+        exchange_abort(ex);
+}
+
 static void exchange_count_buffered(struct exchange *ex, size_t before)
 {
     struct exchanges *all = ex->all;
@@ -275,7 +313,8 @@ bool exchange_write(struct exchange *ex, struct slice data)
     exchange_count_buffered(ex, before);
     if (ex->reply == REPLY_HEAD)
         ex->all->wake(ex);
-    ex->blocked = buf_len(&ex->out) >= EXCHANGE_HIGH_WATER;
+    /* Who was told "full" once is told when there is room, whatever is written until then. */
+    ex->blocked |= buf_len(&ex->out) >= EXCHANGE_HIGH_WATER;
     return !ex->blocked;
 }
 
@@ -341,7 +380,7 @@ size_t exchange_take_body(struct exchange *ex, struct slice data)
 
 void exchange_take_body_end(struct exchange *ex)
 {
-    if (ex->body_end_seen || ex->upload_paused)
+    if (ex->body_end_seen || ex->upload_paused || ex->upgraded)
         return;
     ex->body_end_seen = true;
     bool wanted = ex->upload == UPLOAD_OPEN;
@@ -358,6 +397,8 @@ bool exchange_discarded_too_much(const struct exchange *ex)
 void exchange_commit(struct exchange *ex)
 {
     ex->committed = true;
+    if (ex->upgraded)
+        return;
     if (ex->cors > CORS_SAME_ORIGIN && ex->cors != CORS_REFUSED && ex->protocol)
         cors_response_fields(ex->cors, ex->request.origin, &ex->head);
     if (ex->all->ctx->draining || over_memory(ex->all, 92))
@@ -378,6 +419,13 @@ size_t exchange_take_output(struct exchange *ex, void *to, size_t len)
     if (len == 0 || !from)
         return 0;
     memcpy(to, from, len);
+    exchange_drop_output(ex, len);
+    return len;
+}
+
+void exchange_drop_output(struct exchange *ex, size_t len)
+{
+    size_t before = buf_len(&ex->out);
     buf_consume(&ex->out, len);
     exchange_count_buffered(ex, before);
     ex->bytes_out += len;
@@ -387,7 +435,6 @@ size_t exchange_take_output(struct exchange *ex, void *to, size_t len)
         ex->blocked = false;
         ex->protocol->on_writable(ex, ex->state);
     }
-    return len;
 }
 
 static const char *method_name(enum exchange_method method)

@@ -60,6 +60,7 @@ struct exchange {
     bool committed;     /* the head was handed to the client's connection */
     bool blocked;       /* exchange_write() answered false */
     bool must_close;    /* the connection ends with this response */
+    bool upgraded;      /* the response is 101, what follows are raw bytes */
     int http_status;
     struct metadata head; /* response fields; names and values NUL-terminated */
     struct buf out;       /* body bytes that wait */
@@ -94,7 +95,9 @@ bool exchange_discarded_too_much(const struct exchange *ex);
 void exchange_commit(struct exchange *ex);
 /* Moves up to len waiting bytes to `to`; may call the protocol's on_writable. */
 size_t exchange_take_output(struct exchange *ex, void *to, size_t len);
-/* All body bytes, for a response that is complete; they stay until exchange_close(). */
+/* All waiting body bytes; those of a complete response stay until exchange_close(). */
 struct slice exchange_output(const struct exchange *ex);
+/* The first len of them have been sent; may call the protocol's on_writable. */
+void exchange_drop_output(struct exchange *ex, size_t len);
 /* Calls the protocol's close(), counts and logs, recycles. */
 void exchange_close(struct exchange *ex);

@@ -6,10 +6,14 @@
  * means "again within a millisecond" once IDLE_RUNS runs in a row had nothing to do. */
 #include "gateway/front/http1.h"
 
+#include "gateway/front/tunnel.h"
+
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     POOL_BYTES = 23 << 10,
@@ -25,6 +29,7 @@ enum {
 struct http1 {
     struct connections *all;
     struct exchanges *exchanges;
+    struct tunnels *tunnels; /* owned */
     struct MHD_Daemon *daemon;
     struct loop_io *io;
     struct loop_hook hook;
@@ -96,6 +101,11 @@ static void http1_unwait(struct http1 *h, struct connection *conn)
 static void http1_park(struct http1 *h, struct connection *conn)
 {
     http1_unwait(h, conn);
+    if (conn->left) {
+        conn->gone = true; /* nobody would wake it */
+        http1_run_soon(h);
+        return;
+    }
     MHD_suspend_connection(conn->handle);
     conn->parked = true;
     connection_watch(conn);
@@ -104,6 +114,10 @@ static void http1_park(struct http1 *h, struct connection *conn)
 static void http1_unpark(struct connection *conn)
 {
     struct http1 *h = conn->all->http1;
+    if (conn->tunnel) {
+        tunnel_wake(conn->tunnel);
+        return;
+    }
     conn->parked = false;
     MHD_resume_connection(conn->handle);
     http1_run_soon(h);
@@ -113,7 +127,7 @@ static void on_wake(struct exchange *ex)
 {
     struct connection *conn = ex->connection;
     conn->held = ex->upload_paused;
-    if (conn->parked)
+    if (conn->parked || conn->tunnel)
         http1_unpark(conn);
     else if (conn->waiting)
         http1_run_soon(conn->all->http1);
@@ -132,6 +146,18 @@ static void http1_wait(struct http1 *h, struct connection *conn)
         http1_park(h, conn);
 }
 
+/* Ends a response that cannot be completed.  The daemon would forget the connection when it has
+ * been resumed and awaits no event of its socket yet: one more resumption makes it look and close.
+ */
+static ssize_t http1_break(struct http1 *h, struct connection *conn)
+{
+    h->progress = true;
+    MHD_suspend_connection(conn->handle);
+    MHD_resume_connection(conn->handle);
+    http1_run_soon(h);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 /* The daemon asks for up to `room` bytes of a chunked (HTTP/1.0: unframed) body. */
 static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
 {
@@ -140,7 +166,7 @@ static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
     struct connection *conn = ex->connection;
     struct http1 *h = conn->all->http1;
     if (conn->gone)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return http1_break(h, conn);
     if (!ex->body_end_seen)
         exchange_take_body_end(ex);
     size_t len = exchange_take_output(ex, to, room);
@@ -160,11 +186,31 @@ static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (ex->firewall.http_1_0)
         connection_reset(conn); /* the end of the stream would look complete */
-    return MHD_CONTENT_READER_END_WITH_ERROR;
+    return http1_break(h, conn);
+}
+
+/* The library gives the socket away but goes on walking its lists for it; so the connection leaves
+ * it at once, with a descriptor of its own, and the library closes the other.
+ * NOLINTNEXTLINE(readability-function-size): the library dictates the parameters */
+static void on_upgrade(void *arg, struct MHD_Connection *mhd, void *context, const char *early,
+                       size_t early_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+    (void)mhd, (void)context;
+    struct exchange *ex = arg;
+    struct connection *conn = ex->connection;
+    struct http1 *h = conn->all->http1;
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own >= 0 && !tunnel_prepare(h->tunnels, conn, own, slice_from(early, early_len)))
+        close(own);
+    MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    h->progress = h->queued = true;
+    http1_run_soon(h);
 }
 
 static struct MHD_Response *http1_response(struct exchange *ex)
 {
+    if (ex->upgraded)
+        return MHD_create_response_for_upgrade(on_upgrade, ex);
     if (ex->reply != REPLY_ENDED)
         return MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, ex->firewall.http_1_0 ? BLOCK_BYTES : 1, on_read, ex, NULL);
@@ -225,7 +271,7 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
     if (!response)
         return MHD_NO;
     bool complete = http1_add_fields(response, ex);
-    if (ex->must_close)
+    if (ex->must_close && !ex->upgraded)
         MHD_add_response_header(response, "Connection", "close");
     http1_unwait(h, conn);
     connection_set_phase(conn, CONNECTION_SENDING);
@@ -284,6 +330,8 @@ static void http1_start_phase(struct connection *conn, const struct exchange *ex
     bool body = ex->firewall.chunked ||
                 (ex->firewall.content_length != UINT64_MAX && ex->firewall.content_length > 0);
     connection_set_phase(conn, body ? CONNECTION_BODY : CONNECTION_WAITING);
+    if (body)
+        connection_watch(conn);
     conn->slow_allowed = ex->upload_slow;
     conn->discarding = false;
     conn->held = ex->upload_paused;
@@ -372,6 +420,8 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
         return;
     struct connection *conn = ex->connection;
     http1_unwait(h, conn);
+    if (conn->tunnel)
+        return;
     exchange_close(ex);
     conn->ex = NULL;
     conn->parked = false;
@@ -389,7 +439,11 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     }
     if (*context == h->adding)
         h->adding = NULL;
-    connection_release(*context);
+    struct connection *conn = *context;
+    if (conn->tunnel)
+        tunnel_start(conn->tunnel);
+    else
+        connection_release(conn);
     *context = NULL;
 }
 
@@ -471,24 +525,24 @@ struct http1 *http1_new(struct connections *all, struct exchanges *exchanges)
     h->all = all;
     h->exchanges = exchanges;
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-        on_request, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, h, MHD_OPTION_CONNECTION_LIMIT, (unsigned)all->max + 64,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0,
+        NULL, NULL, on_request, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)all->max + 64, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+        MHD_OPTION_END);
     if (h->daemon) {
         int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
         h->io = loop_io_new(all->ctx->loop, fd, LOOP_READ, on_epoll_ready, h);
     }
-    if (!h->io) {
-        if (h->daemon)
-            MHD_stop_daemon(h->daemon);
-        free(h);
-        return NULL;
-    }
     h->hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = h};
     loop_hook_add(all->ctx->loop, &h->hook);
+    h->tunnels = tunnels_new(all); /* their hook comes behind ours, which starts them */
     all->http1 = h;
+    if (!h->io || !h->tunnels) {
+        http1_free(h);
+        return NULL;
+    }
     all->on_unpark = http1_unpark;
     exchanges->wake = on_wake;
     return h;
@@ -502,7 +556,9 @@ static void http1_end_all(struct http1 *h, struct list *connections)
     {
         struct connection *conn = LIST_ENTRY(node, struct connection, node);
         conn->gone = true;
-        if (conn->parked)
+        if (conn->tunnel && !conn->handle)
+            tunnel_close(conn->tunnel);
+        else if (conn->parked)
             http1_unpark(conn);
     }
     MHD_run(h->daemon);
@@ -512,10 +568,14 @@ void http1_free(struct http1 *h)
 {
     if (!h)
         return;
-    http1_end_all(h, &h->all->busy);
-    http1_end_all(h, &h->all->idle);
+    if (h->daemon) {
+        http1_end_all(h, &h->all->busy);
+        http1_end_all(h, &h->all->idle);
+    }
+    tunnels_free(h->tunnels);
     loop_hook_remove(&h->hook);
     loop_io_free(h->io);
-    MHD_stop_daemon(h->daemon);
+    if (h->daemon)
+        MHD_stop_daemon(h->daemon);
     free(h);
 }

@@ -7,5 +7,10 @@
 #include "gateway/schema/schema.h"
 #include "grpc/status.h"
 
+#include <jansson.h>
+
 /* Appends the object.  `schema` may be NULL.  0, or -ENOBUFS. */
 int error_body_append(struct buf *out, const struct status *st, const struct schema *schema);
+/* A peer's text as a JSON string, which wants UTF-8: in other text bytes above 0x7f become '?'.  A
+ * new reference; NULL when memory is out. */
+json_t *error_body_text(struct slice text);

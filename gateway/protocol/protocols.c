@@ -5,7 +5,10 @@
 #include <stddef.h>
 
 const struct protocol *const protocols_public[] = {
+    &protocol_websocket,
     &protocol_grpc_web,
+    &protocol_connect_stream,
+    &protocol_connect_unary,
     &protocol_page,
     &protocol_rest, /* takes what is left, and explains what it cannot serve */
     NULL,

@@ -3,4 +3,6 @@
 #pragma once
 #include "gateway/protocol.h"
 
-extern const struct protocol protocol_grpc_web, protocol_page, protocol_rest, protocol_admin;
+extern const struct protocol protocol_connect_unary, protocol_connect_stream;
+extern const struct protocol protocol_websocket, protocol_grpc_web, protocol_page, protocol_rest,
+    protocol_admin;

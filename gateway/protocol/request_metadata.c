@@ -72,14 +72,14 @@ static void add_forwarded(struct exchange *ex, struct metadata *md)
         metadata_add_borrowed(md, SLICE("x-forwarded-host"), req->host);
 }
 
-bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct status *st)
+bool request_metadata_collect_from(struct exchange *ex, const struct metadata *fields,
+                                   struct metadata *md, struct status *st)
 {
-    const struct exchange_request *req = exchange_request(ex);
     metadata_init(md, exchange_arena(ex), MAX_METADATA_BYTES);
-    struct slice connection = metadata_get(&req->headers, SLICE("connection"));
+    struct slice connection = metadata_get(fields, SLICE("connection"));
     bool listed = connection_lists_fields(connection);
-    for (uint32_t i = 0; i < req->headers.count; i++) {
-        struct metadata_entry field = req->headers.entries[i];
+    for (uint32_t i = 0; i < fields->count; i++) {
+        struct metadata_entry field = fields->entries[i];
         if (metadata_stripped_upstream(field.name) || is_forwarded(field.name) ||
             (listed && listed_in_connection(connection, field.name)))
             continue;
@@ -90,11 +90,28 @@ bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct s
     return true;
 }
 
-bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struct status *st)
+bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct status *st)
+{
+    return request_metadata_collect_from(ex, &exchange_request(ex)->headers, md, st);
+}
+
+uint64_t request_metadata_deadline_after(struct exchange *ex, uint64_t timeout_ms)
 {
     const struct context *ctx = exchange_context(ex);
-    struct slice text = metadata_get(&exchange_request(ex)->headers, SLICE("grpc-timeout"));
     uint64_t cap_ms = ctx->config->limits.max_timeout_ms;
+    if (cap_ms && timeout_ms > cap_ms)
+        timeout_ms = cap_ms;
+    if (timeout_ms == UINT64_MAX)
+        return 0;
+    /* Zero is already expired; a deadline of 0 would mean none. */
+    uint64_t deadline_ms = loop_now_ms(ctx->loop) + timeout_ms;
+    return deadline_ms ? deadline_ms : 1;
+}
+
+bool request_metadata_deadline_from(struct exchange *ex, const struct metadata *fields,
+                                    uint64_t *deadline_ms, struct status *st)
+{
+    struct slice text = metadata_get(fields, SLICE("grpc-timeout"));
     uint64_t timeout_ms = UINT64_MAX;
     if (text.data) {
         uint64_t us;
@@ -107,14 +124,13 @@ bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struc
         }
         timeout_ms = us / 1000 + (us % 1000 ? 1 : 0);
     }
-    if (cap_ms && timeout_ms > cap_ms)
-        timeout_ms = cap_ms;
-    /* Zero is already expired; a deadline of 0 would mean none. */
-    uint64_t now_ms = loop_now_ms(ctx->loop);
-    *deadline_ms = timeout_ms == UINT64_MAX ? 0 : now_ms + timeout_ms;
-    if (timeout_ms == 0)
-        *deadline_ms = now_ms ? now_ms : 1;
+    *deadline_ms = request_metadata_deadline_after(ex, timeout_ms);
     return true;
+}
+
+bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struct status *st)
+{
+    return request_metadata_deadline_from(ex, &exchange_request(ex)->headers, deadline_ms, st);
 }
 
 void request_metadata_to_front(const struct metadata *from, struct metadata *to)

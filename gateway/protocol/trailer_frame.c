@@ -93,11 +93,11 @@ static int append_field(struct buf *out, const struct metadata *md, uint32_t at)
     return error;
 }
 
-static int append_fields(struct buf *out, const struct metadata *trailers)
+static int append_fields(struct buf *out, const struct metadata *trailers, bool all)
 {
     for (uint32_t i = 0; trailers && i < trailers->count; i++) {
         struct metadata_entry field = trailers->entries[i];
-        if (is_left_out(field.name) || !metadata_name_valid(field.name) ||
+        if ((!all && is_left_out(field.name)) || !metadata_name_valid(field.name) ||
             !metadata_value_valid(field.value) || came_before(trailers, i))
             continue;
         if (append_field(out, trailers, i) < 0)
@@ -114,7 +114,23 @@ int trailer_frame_append(struct buf *out, const struct status *st, const struct 
         return -ENOBUFS;
     buf_commit(out, FRAME_PREFIX_LEN);
     if (append_status(out, st) < 0 || append_message(out, status_message(st)) < 0 ||
-        append_details(out, st->details) < 0 || append_fields(out, trailers) < 0) {
+        append_details(out, st->details) < 0 || append_fields(out, trailers, false) < 0) {
+        out->end = out->start + before;
+        return -ENOBUFS;
+    }
+    size_t len = buf_len(out) - before - FRAME_PREFIX_LEN;
+    frame_write_prefix(out->data + out->start + before, FRAME_TRAILERS, (uint32_t)len);
+    return 0;
+}
+
+int trailer_frame_append_headers(struct buf *out, const struct metadata *headers)
+{
+    size_t before = buf_len(out);
+    uint8_t *prefix = buf_reserve(out, FRAME_PREFIX_LEN);
+    if (!prefix)
+        return -ENOBUFS;
+    buf_commit(out, FRAME_PREFIX_LEN);
+    if (append_fields(out, headers, true) < 0) {
         out->end = out->start + before;
         return -ENOBUFS;
     }

@@ -11,3 +11,6 @@
  * client keeps only the last line of a name.  Values that could break a line are left out.  0, or
  * -ENOBUFS. */
 int trailer_frame_append(struct buf *out, const struct status *st, const struct metadata *trailers);
+/* The same form with the response headers, all of them, for transports without a head of their own
+ * (the WebSocket transport sends it first).  0, or -ENOBUFS. */
+int trailer_frame_append_headers(struct buf *out, const struct metadata *headers);

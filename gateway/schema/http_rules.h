@@ -7,10 +7,10 @@
 
 /* One binding.  A rule with additional_bindings is several in a row. */
 struct http_rule {
-    struct slice selector; /* "pkg.Service.Method"; not needed when `additional` */
-    struct slice method;   /* "GET", a custom kind, "*": any; empty: the rule binds nothing */
-    struct slice path;     /* the template */
-    struct slice body;     /* a field of the request, "*": all of it, empty: none */
+    struct slice selector;      /* "pkg.Service.Method"; not needed when `additional` */
+    struct slice method;        /* "GET", a custom kind, "*": any; empty: the rule binds nothing */
+    struct slice path;          /* the template */
+    struct slice body;          /* a field of the request, "*": all of it, empty: none */
     struct slice response_body; /* a field of the reply; empty: all of it */
     bool additional;            /* another binding of the rule before it */
     const char *source;         /* file to name in errors */

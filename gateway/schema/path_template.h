@@ -33,7 +33,7 @@ struct path_variable {
 struct path_template {
     const struct path_segment *segments;
     const struct path_variable *variables;
-    struct slice verb;    /* without its colon, percent-decoded; empty: none */
+    struct slice verb; /* without its colon, percent-decoded; empty: none */
     uint8_t segment_count;
     uint8_t variable_count;
     uint8_t stars; /* place of the `**`; segment_count: there is none */

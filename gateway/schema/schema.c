@@ -286,6 +286,12 @@ const struct method *schema_method_at(const struct schema *s, size_t i)
     return i < s->method_count ? &s->methods[i] : NULL;
 }
 
+struct slice schema_method_file(const struct schema *s, const struct method *method)
+{
+    const struct symbol *symbol = symbols_find(&s->symbols, method->service, method->name);
+    return symbol && symbol->what == method ? symbol->file : (struct slice){NULL, 0};
+}
+
 size_t schema_service_count(const struct schema *s)
 {
     return s->service_count;

@@ -40,6 +40,8 @@ const struct field *schema_extension(const struct schema *s, const struct messag
 /* Methods in order of service and declaration. */
 size_t schema_method_count(const struct schema *s);
 const struct method *schema_method_at(const struct schema *s, size_t i);
+/* Name of the .proto file that defines the method; empty when it is not one of this schema. */
+struct slice schema_method_file(const struct schema *s, const struct method *method);
 size_t schema_service_count(const struct schema *s);
 struct slice schema_service_at(const struct schema *s, size_t i);
 /* The whole as a serialised FileDescriptorSet, imports before importers; borrowed. */

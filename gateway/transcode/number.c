@@ -1,5 +1,6 @@
 #include "gateway/transcode/number.h"
 
+#include "gateway/transcode/digits.h"
 #include "gateway/transcode/powers_of_ten.h"
 
 #include <errno.h>
@@ -12,15 +13,10 @@ static bool is_digit(uint8_t c)
     return (uint8_t)(c - '0') < 10;
 }
 
-/* Adds digits while they fit 64 bits; those that do not are counted in *dropped. */
-static const uint8_t *parse_digits(const uint8_t *at, const uint8_t *end, struct number *n,
-                                   int64_t *dropped)
+/* The digits behind 10^17: those that fit 64 bits are added, the others counted in *dropped. */
+static const uint8_t *parse_late_digits(const uint8_t *at, const uint8_t *end, struct number *n,
+                                        int64_t *dropped)
 {
-    /* Below 10^18 another digit always fits. */
-    uint64_t mantissa = n->mantissa, limit = *dropped ? 0 : 100000000000000000u;
-    for (; at < end && is_digit(*at) && mantissa < limit; at++)
-        mantissa = mantissa * 10 + (*at - (unsigned)'0');
-    n->mantissa = mantissa;
     for (; at < end && is_digit(*at); at++) {
         unsigned digit = *at - (unsigned)'0';
         uint64_t sum;
@@ -33,6 +29,25 @@ static const uint8_t *parse_digits(const uint8_t *at, const uint8_t *end, struct
         }
     }
     return at;
+}
+
+/* Adds digits while they fit 64 bits; those that do not are counted in *dropped. */
+static inline const uint8_t *parse_digits(const uint8_t *at, const uint8_t *end, struct number *n,
+                                          int64_t *dropped)
+{
+    /* Below these bounds another digit, or eight of them, always fit. */
+    const uint64_t limit = 100000000000000000u;
+    uint64_t mantissa = n->mantissa;
+    for (; end - at >= 8 && mantissa < limit / 1000000; at += 8) {
+        uint64_t word = digits_load(at);
+        if (!digits_are_8(word))
+            break;
+        mantissa = mantissa * 100000000 + digits_value_8(word);
+    }
+    for (; at < end && is_digit(*at) && mantissa < limit; at++)
+        mantissa = mantissa * 10 + (*at - (unsigned)'0');
+    n->mantissa = mantissa;
+    return at < end && is_digit(*at) ? parse_late_digits(at, end, n, dropped) : at;
 }
 
 static const uint8_t *parse_exponent(const uint8_t *at, const uint8_t *end, struct number *n)

@@ -11,11 +11,13 @@ bool param_writer_init(struct param_writer *w, const struct transcode_options *o
 {
     enum { ESCAPED = 6, SPARE = 1024, HINT = 256, ELEMENTS_MAX = 100000 };
     *w = (struct param_writer){.options = *options, .st = st};
+    if (w->options.max_elements == 0)
+        w->options.max_elements = ELEMENTS_MAX;
     w->parser = (struct json_parser){
         .options = &w->options,
         .st = &w->error,
         .path = &w->place,
-        .elements_left = options->max_elements ? options->max_elements : ELEMENTS_MAX,
+        .elements_left = w->options.max_elements,
         .bare = true,
     };
     w->parser.out.max_len = out->max_len;
@@ -136,7 +138,7 @@ static bool write_value(struct param_writer *w, struct field_path path, bool ent
 {
     struct json_parser *p = &w->parser;
     const struct field *f = path.fields[path.len - 1];
-    size_t starts[FIELD_PATH_MAX], before = sink_offset(&p->out);
+    size_t starts[FIELD_PATH_MAX] = {0}, before = sink_offset(&p->out);
     start_reading(w);
     if (!json_parser_count(p) || !open_messages(p, path, starts))
         return false;

@@ -1,14 +1,10 @@
 #include "gateway/transcode/shortest.h"
 
+#include "gateway/transcode/digits.h"
 #include "gateway/transcode/powers_of_ten.h"
 
 #include <stdbool.h>
 #include <string.h>
-
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
-                                  "25262728293031323334353637383940414243444546474849"
-                                  "50515253545556575859606162636465666768697071727374"
-                                  "75767778798081828384858687888990919293949596979899";
 
 static size_t digit_count(uint64_t value)
 {
@@ -36,17 +32,20 @@ static size_t digit_count(uint64_t value)
     return guess + 1 - (value < powers[guess]);
 }
 
-/* Exactly len digits, ending before out + len. */
+enum { EIGHT_DIGITS = 100000000 };
+
+/* Exactly len digits, at least one; up to seven bytes behind them are overwritten. */
 static void write_digits(uint64_t value, char *out, size_t len)
 {
-    char *at = out + len;
-    while (at - out >= 2) {
-        at -= 2;
-        memcpy(at, digit_pairs + value % 100 * 2, 2);
-        value /= 100;
+    size_t head = len;
+    uint64_t rest = value;
+    for (; head > 8; head -= 8)
+        rest /= EIGHT_DIGITS;
+    digits_store(out, digits_text_8((uint32_t)rest) >> (64 - 8 * head));
+    for (size_t end = len; end > 8; end -= 8) {
+        digits_store(out + end - 8, digits_text_8((uint32_t)(value % EIGHT_DIGITS)));
+        value /= EIGHT_DIGITS;
     }
-    if (at > out)
-        *--at = (char)('0' + value);
 }
 
 static size_t write_uint64(uint64_t value, char *out)
@@ -111,13 +110,27 @@ static struct decimal schubfach(uint64_t c, int q, bool closer)
     return (struct decimal){s + (value > middle || (value == middle && (s & 1))), k};
 }
 
+/* Digits at the end that are 0 become part of the exponent; there are 19 at most. */
+static void strip_zeros(struct decimal *d)
+{
+    static const struct {
+        uint32_t power;
+        int zeros;
+    } steps[] = {{EIGHT_DIGITS, 8}, {EIGHT_DIGITS, 8}, {10000, 4}, {100, 2}, {10, 1}};
+    if (d->digits % 10 != 0)
+        return;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (d->digits % steps[i].power != 0)
+            continue;
+        d->digits /= steps[i].power;
+        d->exponent += steps[i].zeros;
+    }
+}
+
 /* Number::toString of ECMA-262 with k = len digits and n = point. */
 static size_t place_digits(struct decimal d, char *out)
 {
-    while (d.digits % 10 == 0) {
-        d.digits /= 10;
-        d.exponent++;
-    }
+    strip_zeros(&d);
     int len = (int)digit_count(d.digits);
     int point = len + d.exponent;
     char *at = out;

@@ -1,5 +1,7 @@
 #include "gateway/transcode/well_known.h"
 
+#include "gateway/transcode/digits.h"
+
 #define NANOS 1000000000
 #define TIMESTAMP_MIN (-62135596800)
 #define TIMESTAMP_MAX 253402300799
@@ -36,18 +38,21 @@ static bool take_byte(struct slice *text, uint8_t c)
 /* An optional fraction of one to nine digits. */
 static bool take_nanos(struct slice *text, int32_t *nanos)
 {
+    static const int32_t units[] = {0,     100000000, 10000000, 1000000, 100000,
+                                    10000, 1000,      100,      10,      1};
     *nanos = 0;
     if (!take_byte(text, '.'))
         return true;
-    int32_t unit = NANOS;
-    while (text->len > 0 && is_digit(text->data[0])) {
-        unit /= 10;
-        if (unit == 0)
+    size_t len = 0;
+    int32_t value = 0;
+    for (; len < text->len && is_digit(text->data[len]); len++) {
+        if (len == 9)
             return false;
-        *nanos += unit * (text->data[0] - '0');
-        *text = slice_skip(*text, 1);
+        value = value * 10 + (text->data[len] - '0');
     }
-    return unit < NANOS;
+    *text = slice_skip(*text, len);
+    *nanos = value * units[len];
+    return len > 0;
 }
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar; years start in March here, so that the
@@ -66,8 +71,10 @@ static bool is_date(int year, int month, int day)
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (year < 1 || month < 1 || month > 12 || day < 1)
         return false;
+    if (day <= days[month - 1])
+        return true;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return day <= days[month - 1] + (leap && month == 2);
+    return day == 29 && month == 2 && leap;
 }
 
 static bool take_offset(struct slice *text, int *seconds)
@@ -88,11 +95,13 @@ static bool take_offset(struct slice *text, int *seconds)
     return true;
 }
 
-/* Two digits; 100 or more when they are not. */
-static unsigned two_digits(const uint8_t *at)
+/* Two digits; *bad becomes true when they are not. */
+static unsigned two_digits(const uint8_t *at, bool *bad)
 {
     unsigned tens = at[0] - (unsigned)'0', ones = at[1] - (unsigned)'0';
-    return tens < 10 && ones < 10 ? tens * 10 + ones : 100;
+    *bad |= tens > 9;
+    *bad |= ones > 9;
+    return tens * 10 + ones;
 }
 
 bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
@@ -102,10 +111,12 @@ bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
     if (text.len <= FIXED_LEN || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' ||
         at[16] != ':')
         return false;
-    unsigned century = two_digits(at), year = two_digits(at + 2), month = two_digits(at + 5);
-    unsigned day = two_digits(at + 8), hour = two_digits(at + 11);
-    unsigned minute = two_digits(at + 14), second = two_digits(at + 17);
-    if (century > 99 || year > 99 || hour > 23 || minute > 59 || second > 59)
+    bool bad = false;
+    unsigned century = two_digits(at, &bad), year = two_digits(at + 2, &bad);
+    unsigned month = two_digits(at + 5, &bad), day = two_digits(at + 8, &bad);
+    unsigned hour = two_digits(at + 11, &bad), minute = two_digits(at + 14, &bad);
+    unsigned second = two_digits(at + 17, &bad);
+    if (bad || hour > 23 || minute > 59 || second > 59)
         return false;
     year += century * 100;
     if (!is_date((int)year, (int)month, (int)day))
@@ -119,24 +130,20 @@ bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
     return *seconds >= TIMESTAMP_MIN && *seconds <= TIMESTAMP_MAX;
 }
 
-static char *put_digits(char *to, unsigned value, size_t count)
-{
-    for (size_t i = count; i-- > 0; value /= 10)
-        to[i] = (char)('0' + value % 10);
-    return to + count;
-}
-
-/* Nothing, or a point and 3, 6 or 9 digits. */
+/* Nothing, or a point and 3, 6 or 9 digits; up to seven bytes behind them are overwritten. */
 static char *put_nanos(char *to, unsigned nanos)
 {
     if (nanos == 0)
         return to;
     *to++ = '.';
+    /* The upper eight of nine digits. */
+    digits_store(to, digits_text_8(nanos / 10));
     if (nanos % 1000000 == 0)
-        return put_digits(to, nanos / 1000000, 3);
+        return to + 3;
     if (nanos % 1000 == 0)
-        return put_digits(to, nanos / 1000, 6);
-    return put_digits(to, nanos, 9);
+        return to + 6;
+    to[8] = (char)('0' + nanos % 10);
+    return to + 9;
 }
 
 static char *put_date(char *to, int64_t days)
@@ -147,11 +154,12 @@ static char *put_date(char *to, int64_t days)
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     unsigned day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
     unsigned month = (5 * day_of_year + 2) / 153; /* 0: March */
-    to = put_digits(to, year + era * 400 + (month >= 10), 4);
+    year += era * 400 + (month >= 10);
+    to = digits_put_2(digits_put_2(to, year / 100), year % 100);
     *to++ = '-';
-    to = put_digits(to, month < 10 ? month + 3 : month - 9, 2);
+    to = digits_put_2(to, month < 10 ? month + 3 : month - 9);
     *to++ = '-';
-    return put_digits(to, day_of_year - (153 * month + 2) / 5 + 1, 2);
+    return digits_put_2(to, day_of_year - (153 * month + 2) / 5 + 1);
 }
 
 size_t timestamp_format(int64_t seconds, int32_t nanos, char out[static TIMESTAMP_LEN])
@@ -162,11 +170,11 @@ size_t timestamp_format(int64_t seconds, int32_t nanos, char out[static TIMESTAM
     unsigned second = (unsigned)(from_year_1 % 86400);
     char *to = put_date(out, from_year_1 / 86400 + TIMESTAMP_MIN / 86400);
     *to++ = 'T';
-    to = put_digits(to, second / 3600, 2);
+    to = digits_put_2(to, second / 3600);
     *to++ = ':';
-    to = put_digits(to, second / 60 % 60, 2);
+    to = digits_put_2(to, second / 60 % 60);
     *to++ = ':';
-    to = put_digits(to, second % 60, 2);
+    to = digits_put_2(to, second % 60);
     to = put_nanos(to, (unsigned)nanos);
     *to++ = 'Z';
     return (size_t)(to - out);

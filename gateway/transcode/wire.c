@@ -1,8 +1,25 @@
 #include "gateway/transcode/wire.h"
 
+/* Up to eight bytes at once: the seven bits of each move together in three steps. */
+static uint64_t join_sevens(uint64_t word)
+{
+    word = (word & 0x007f007f007f007fu) | (word & 0x7f007f007f007f00u) >> 1;
+    word = (word & 0x00003fff00003fffu) | (word & 0x3fff00003fff0000u) >> 2;
+    return (word & 0x000000000fffffffu) | (word & 0x0fffffff00000000u) >> 4;
+}
+
 const uint8_t *wire_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, word;
+    if (end - at >= 8) {
+        memcpy(&word, at, sizeof word);
+        word = le64toh(word);
+        uint64_t last = ~word & 0x8080808080808080u; /* the bytes that end a varint */
+        if (last) {
+            *value = join_sevens(word & (last ^ (last - 1)));
+            return at + (unsigned)__builtin_ctzll(last) / 8 + 1;
+        }
+    }
     if (end - at > WIRE_VARINT_LEN)
         end = at + WIRE_VARINT_LEN;
     for (unsigned shift = 0; at < end; shift += 7) {

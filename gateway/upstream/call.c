@@ -39,10 +39,8 @@ static void call_leave_stream(struct call *c)
     if (!stream)
         return;
     c->stream = NULL;
-    channel_abandon(c->channel, stream);
     bool complete = c->peer_ended && c->half_closed && h2_stream_queued(stream) == 0;
-    if (!complete)
-        h2_stream_reset(stream, c->peer_ended ? H2_NO_ERROR : H2_CANCEL);
+    channel_abandon(c->channel, stream, complete, c->peer_ended ? H2_NO_ERROR : H2_CANCEL);
 }
 
 void call_drop(struct call *c)
@@ -451,8 +449,7 @@ void call_cancel(struct call *c)
 struct slice call_reply_encoding(const struct call *c)
 {
     const struct reply *r = &c->reply;
-    bool compressed = r->mode == REPLY_PASS && (r->walker.allowed_flags & FRAME_COMPRESSED);
-    return compressed ? r->encoding : (struct slice){NULL, 0};
+    return r->mode == REPLY_MEASURE ? r->encoding : (struct slice){NULL, 0};
 }
 
 struct slice call_reply_format(const struct call *c)

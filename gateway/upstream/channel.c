@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum {
+    DEAD_HOST_MS = 20000,
+    /* With the streams that may still be open, half of what the strictest common server takes (200
+     * in 30 s); nghttp2's are 1000, then 33 a second. */
+    MAX_RESETS = 100,
+};
+
 static void channel_enter(struct channel *ch, enum channel_state state)
 {
     assert(state > ch->state);
@@ -14,7 +21,7 @@ static void channel_enter(struct channel *ch, enum channel_state state)
         loop_timer_cancel(ch->config->conns->loop, &ch->timer);
     if (state == CHANNEL_READY) {
         ch->was_ready = true;
-        ch->ready_ms = loop_now_ms(ch->config->conns->loop);
+        ch->ready_ms = ch->idle_ms = loop_now_ms(ch->config->conns->loop);
     }
     if (state == CHANNEL_CLOSED && !ch->was_ready && ch->why.code != STATUS_OK)
         metrics_add(ch->config->metrics, METRIC_UPSTREAM_FAILURES, 1);
@@ -107,6 +114,7 @@ static void on_connected(void *arg, int events)
     }
     int fd = ch->fd;
     ch->fd = -1;
+    net_expect_life(fd, DEAD_HOST_MS);
     channel_stop_connecting(ch);
     ch->conn =
         h2_conn_new(ch->config->conns, fd, H2_CLIENT, &h2_session_config_default, &conn_events, ch);
@@ -165,7 +173,8 @@ void channel_free(struct channel *ch)
 
 bool channel_has_room(const struct channel *ch)
 {
-    return ch->state == CHANNEL_READY && h2_session_can_start(h2_conn_session(ch->conn));
+    return ch->state == CHANNEL_READY && !ch->worn &&
+           h2_session_can_start(h2_conn_session(ch->conn));
 }
 
 struct h2_stream *channel_request(struct channel *ch, const struct metadata *headers, bool end,
@@ -186,16 +195,22 @@ static void on_abandoned_close(void *arg, uint32_t error_code)
     channel_stream_closed(arg);
 }
 
-void channel_abandon(struct channel *ch, struct h2_stream *stream)
+void channel_abandon(struct channel *ch, struct h2_stream *stream, bool complete,
+                     enum h2_error error)
 {
     static const struct h2_stream_events events = {.on_close = on_abandoned_close};
     h2_stream_set_events(stream, &events, ch);
+    if (complete)
+        return;
+    h2_stream_reset(stream, error);
+    ch->worn = ++ch->resets >= MAX_RESETS;
 }
 
 void channel_stream_closed(struct channel *ch)
 {
     assert(ch->streams > 0);
-    ch->streams--;
+    if (--ch->streams == 0)
+        ch->idle_ms = loop_now_ms(ch->config->conns->loop);
     metrics_sub(ch->config->metrics, METRIC_STREAMS_OPEN, 1);
     ch->config->events->on_room(ch->config->arg, ch);
 }

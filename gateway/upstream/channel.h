@@ -38,6 +38,8 @@ struct channel {
     enum channel_state state;            /* changed by channel_enter() only */
     bool was_ready;
     bool answered;           /* a reply came over it: the peer serves */
+    bool worn;               /* enough streams were reset: no new ones */
+    uint32_t resets;         /* streams that we gave up before their end */
     uint32_t max_streams;    /* what the peer allows */
     size_t streams;          /* open, those being reset included */
     struct h2_conn *conn;    /* NULL before GREETING and when CLOSED */
@@ -45,6 +47,7 @@ struct channel {
     int fd;                  /* while CONNECTING */
     struct timer timer;      /* connect timeout */
     uint64_t ready_ms;       /* when it turned READY */
+    uint64_t idle_ms;        /* without streams since */
     struct status why;       /* when CLOSED; STATUS_OK: an orderly end */
     struct list node;        /* the owner's */
     bool judged;             /* the owner's: its end has been counted for the backoff */
@@ -63,8 +66,11 @@ bool channel_has_room(const struct channel *ch);
 /* Starts a stream with its owner's events.  NULL when there is no room or no memory. */
 struct h2_stream *channel_request(struct channel *ch, const struct metadata *headers, bool end,
                                   const struct h2_stream_events *events, void *arg);
-/* The owner of a stream gives it up: only its end is waited for. */
-void channel_abandon(struct channel *ch, struct h2_stream *stream);
+/* The owner of a stream gives it up: only its end is waited for.  Unless it is complete, it is
+ * reset with this error.  A server may end a connection for many resets and all its calls with it,
+ * so one that had its share takes no new streams. */
+void channel_abandon(struct channel *ch, struct h2_stream *stream, bool complete,
+                     enum h2_error error);
 /* To be called in the on_close of a stream's owner. */
 void channel_stream_closed(struct channel *ch);
 /* Bytes written so far; while it stands still, nothing queued since has left. */

@@ -76,10 +76,10 @@ static void reply_open(struct reply *r, const struct reply_fields *f)
     struct slice format = reply_fields_format(f);
     if (format.len > 0)
         r->format = arena_copy(r->arena, format);
-    if (r->mode == REPLY_PASS && flags && !r->accept_gzip)
-        r->mode = REPLY_DECODE;
+    if (r->mode == REPLY_PASS && flags)
+        r->mode = r->accept_gzip ? REPLY_MEASURE : REPLY_DECODE;
     if (r->mode == REPLY_PASS)
-        frame_walker_init(&r->walker, flags, r->max_message_len);
+        frame_walker_init(&r->walker, 0, r->max_message_len);
     else
         frame_reader_init(&r->reader, flags, r->max_message_len);
     reply_enter(r, REPLY_OPEN);
@@ -153,7 +153,7 @@ static void reply_bad_frame(struct reply *r, enum frame_result result, const str
 }
 
 /* One message to whichever event the caller has. */
-static void reply_emit(struct reply *r, struct slice message)
+static void reply_emit(struct reply *r, uint8_t flags, struct slice message)
 {
     if (r->mode == REPLY_MESSAGES) {
         if (r->events->on_message)
@@ -161,7 +161,7 @@ static void reply_emit(struct reply *r, struct slice message)
         return;
     }
     uint8_t prefix[FRAME_PREFIX_LEN];
-    frame_write_prefix(prefix, 0, (uint32_t)message.len);
+    frame_write_prefix(prefix, flags, (uint32_t)message.len);
     r->events->on_frames(r->arg, slice_from(prefix, sizeof prefix));
     if (message.len > 0 && !reply_gone(r))
         r->events->on_frames(r->arg, message);
@@ -170,9 +170,16 @@ static void reply_emit(struct reply *r, struct slice message)
 static void reply_emit_compressed(struct reply *r, struct slice payload)
 {
     struct status st;
+    if (r->mode == REPLY_MEASURE) {
+        if (compression_fits(payload, r->max_message_len, &st))
+            reply_emit(r, FRAME_COMPRESSED, payload);
+        else
+            reply_fail(r, &st);
+        return;
+    }
     r->inflated->max_len = r->max_message_len;
     if (compression_inflate(payload, r->inflated, &st))
-        reply_emit(r, buf_slice(r->inflated));
+        reply_emit(r, 0, buf_slice(r->inflated));
     else
         reply_fail(r, &st);
     buf_reset(r->inflated, KEEP_INFLATED);
@@ -192,7 +199,7 @@ static size_t reply_read(struct reply *r, struct slice data)
         else if (frame.flags & FRAME_COMPRESSED)
             reply_emit_compressed(r, frame.payload);
         else
-            reply_emit(r, frame.payload);
+            reply_emit(r, 0, frame.payload);
     }
     return len - data.len;
 }

@@ -18,6 +18,7 @@ enum reply_phase {
 enum reply_mode {
     REPLY_MESSAGES, /* whole messages for on_message */
     REPLY_PASS,     /* bytes go to on_frames as they come; short frames whole */
+    REPLY_MEASURE,  /* whole frames for on_frames, the compressed ones decoded to be measured */
     REPLY_DECODE,   /* whole messages, decompressed and framed again for on_frames */
 };
 

@@ -18,12 +18,20 @@ void upstream_wake(struct upstream *up)
         loop_timer_set(up->loop, &up->work_due, loop_now_ms(up->loop));
 }
 
+/* Connections came with a burst of calls; when it is over, one is enough. */
+static void upstream_watch_idle(struct upstream *up)
+{
+    if (up->config.idle_timeout_ms && up->channels_count > 1 && !up->idle.place && !up->closing)
+        loop_timer_set(up->loop, &up->idle, loop_now_ms(up->loop) + up->config.idle_timeout_ms);
+}
+
 static void on_channel_room(void *arg, struct channel *ch)
 {
-    (void)ch;
     struct upstream *up = arg;
-    if (!list_empty(&up->queue))
+    if (!list_empty(&up->queue) || (ch->worn && ch->streams == 0))
         upstream_wake(up);
+    if (ch->streams == 0)
+        upstream_watch_idle(up);
 }
 
 static void on_channel_state(void *arg, struct channel *ch)
@@ -131,7 +139,8 @@ static void upstream_judge(struct upstream *up, struct channel *ch)
         return;
     ch->judged = true;
     uint64_t now = loop_now_ms(up->loop);
-    if (ch->answered || (ch->was_ready && now - ch->ready_ms >= up->config.backoff_max_ms)) {
+    if (ch->answered || ch->worn ||
+        (ch->was_ready && now - ch->ready_ms >= up->config.backoff_max_ms)) {
         backoff_reset(&up->backoff);
         up->next_attempt_ms = now;
     } else {
@@ -149,8 +158,8 @@ static void upstream_remove(struct upstream *up, struct channel *ch)
     channel_free(ch);
 }
 
-/* Idle and yet without room: its stream identifiers are used up (RFC 9113 section 5.1.1), or it
- * failed and has not said so. */
+/* Idle and yet without room: its stream identifiers are used up (RFC 9113 section 5.1.1), it had
+ * its share of resets, or it failed and has not said so. */
 static bool upstream_spent(const struct channel *ch)
 {
     return ch->state == CHANNEL_READY && ch->streams == 0 && ch->max_streams > 0 &&
@@ -176,6 +185,25 @@ static void upstream_sweep(struct upstream *up)
             up->failing = true;
         upstream_remove(up, ch);
     }
+}
+
+/* The oldest connection stays: it is the one that calls are given to first. */
+static void on_idle_look(void *arg)
+{
+    struct upstream *up = arg;
+    uint64_t now = loop_now_ms(up->loop);
+    const struct channel *first = NULL;
+    LIST_EACH(node, &up->channels)
+    {
+        struct channel *ch = LIST_ENTRY(node, struct channel, node);
+        if (ch->state != CHANNEL_READY || ch->worn)
+            continue;
+        if (first && ch->streams == 0 && now - ch->idle_ms >= up->config.idle_timeout_ms)
+            channel_close(ch, STATUS_OK, "");
+        first = first ? first : ch;
+    }
+    upstream_watch_idle(up);
+    upstream_wake(up);
 }
 
 static void upstream_connect(struct upstream *up)
@@ -405,6 +433,7 @@ struct upstream *upstream_new(struct h2_conn_set *conns, const struct upstream_c
     list_init(&up->open);
     buf_init(&up->inflated, 0);
     up->attempt = (struct timer){.on_expire = upstream_work, .arg = up};
+    up->idle = (struct timer){.on_expire = on_idle_look, .arg = up};
     up->work_due = (struct timer){.on_expire = upstream_work, .arg = up};
     up->reap = (struct loop_task){.run = upstream_reap, .arg = up};
     upstream_wake(up);
@@ -422,6 +451,7 @@ void upstream_free(struct upstream *up)
     channel_close(LIST_ENTRY(node, struct channel, node), STATUS_OK, "");
     loop_timer_cancel(up->loop, &up->work_due);
     loop_timer_cancel(up->loop, &up->attempt);
+    loop_timer_cancel(up->loop, &up->idle);
     upstream_reap_soon(up);
 }
 

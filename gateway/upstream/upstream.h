@@ -16,7 +16,8 @@ struct upstream_config {
     uint64_t connect_timeout_ms; /* TCP connect and first SETTINGS */
     uint64_t backoff_min_ms; /* first pause after a failed connect; then x1.6 with 20 % jitter */
     uint64_t backoff_max_ms;
-    size_t max_in_flight; /* calls on streams; above it they queue */
+    uint64_t idle_timeout_ms; /* a connection beyond the first without calls is closed; 0: never */
+    size_t max_in_flight;     /* calls on streams; above it they queue */
     size_t
         max_queued; /* calls waiting for a connection or a stream; above it UNAVAILABLE at once */
 };

@@ -34,6 +34,7 @@ struct upstream {
     void *on_state_arg;
 
     struct timer attempt; /* the next connection attempt */
+    struct timer idle;    /* the next look at connections that are not needed */
     struct timer work_due;
     struct list work;  /* calls with something to do; by call.wait */
     struct list queue; /* calls without a stream, the oldest first; by call.wait */

@@ -25,6 +25,7 @@ void fake_exchange_init(struct fake_exchange *fx, struct context *context,
         .content_length = UINT64_MAX,
         .host = SLICE("localhost:8080"),
         .peer = SLICE("127.0.0.1:4321"),
+        .upgradable = method == METHOD_GET,
     };
     metadata_init(&fx->request.headers, &fx->arena, 1 << 16);
     metadata_init(&fx->headers, &fx->arena, 1 << 16);
@@ -110,6 +111,13 @@ void exchange_head(struct exchange *ex, int http_status, const struct metadata *
     fx->http_status = http_status;
     for (uint32_t i = 0; headers && i < headers->count; i++)
         metadata_add(&fx->headers, headers->entries[i].name, headers->entries[i].value);
+}
+
+void exchange_upgrade(struct exchange *ex, struct slice name, const struct metadata *headers)
+{
+    assert(fake(ex)->request.upgradable);
+    fake(ex)->upgrade = name;
+    exchange_head(ex, 101, headers);
 }
 
 bool exchange_write(struct exchange *ex, struct slice data)

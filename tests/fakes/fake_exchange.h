@@ -15,6 +15,7 @@ struct fake_exchange {
     int http_status; /* 0: no head yet */
     struct metadata headers;
     struct buf body;
+    struct slice upgrade; /* empty: it is not upgraded */
     bool ended, aborted, discarding, upload_paused, slow_upload;
     bool full; /* exchange_write() answers false */
 };

@@ -58,10 +58,14 @@ static void damaged_input_is_internal(void **state)
         assert_false(compression_inflate(slice_first(buf_slice(&packed), len), &plain, &st));
         assert_int_equal(st.code, STATUS_INTERNAL);
         buf_fini(&plain);
+        assert_false(compression_fits(slice_first(buf_slice(&packed), len), 1000, &st));
+        assert_int_equal(st.code, STATUS_INTERNAL);
     }
     buf_append(&packed, "x", 1);
     buf_init(&plain, 1000);
     assert_false(compression_inflate(buf_slice(&packed), &plain, &st));
+    assert_int_equal(st.code, STATUS_INTERNAL);
+    assert_false(compression_fits(buf_slice(&packed), 1000, &st));
     assert_int_equal(st.code, STATUS_INTERNAL);
     buf_fini(&plain);
     buf_fini(&packed);
@@ -83,6 +87,10 @@ static void a_bomb_stops_at_the_limit(void **state)
     assert_false(compression_inflate(buf_slice(&big), &plain, &st));
     assert_int_equal(st.code, STATUS_RESOURCE_EXHAUSTED);
     assert_true(plain.cap <= 8192);
+    assert_false(compression_fits(buf_slice(&big), sizeof zeros - 1, &st));
+    assert_int_equal(st.code, STATUS_RESOURCE_EXHAUSTED);
+    assert_true(compression_fits(buf_slice(&big), sizeof zeros, &st));
+    assert_int_equal(st.code, STATUS_OK);
     buf_fini(&plain);
     buf_fini(&big);
     buf_fini(&packed);

@@ -357,15 +357,48 @@ static void test_hpack_bomb(void **state)
     stop(&v);
 }
 
+/* The server's first frame says it. */
+static void assert_max_streams(const struct victim *v, uint32_t max)
+{
+    struct slice rest = buf_slice(&v->out), f;
+    assert_true(next_frame(&rest, &f) && f.data[3] == SETTINGS);
+    for (const uint8_t *e = f.data + 9; e < f.data + f.len; e += 6)
+        if (e[1] == 3)
+            assert_int_equal(
+                (uint32_t)e[2] << 24 | (uint32_t)e[3] << 16 | (uint32_t)e[4] << 8 | e[5], max);
+}
+
+static void assert_last_reset(const struct victim *v, uint32_t id, uint32_t error)
+{
+    struct slice rest = buf_slice(&v->out), f, last = {NULL, 0};
+    while (next_frame(&rest, &f))
+        if (f.data[3] == RST_STREAM)
+            last = f;
+    assert_int_equal(last.len, 13);
+    assert_int_equal(last.data[7] << 8 | last.data[8], id);
+    assert_int_equal(last.data[12], error);
+}
+
 static void test_stream_over_limit(void **state)
 {
     (void)state;
     struct victim v;
     start(&v, H2_SERVER);
+    assert_max_streams(&v, 100);
     for (uint32_t i = 0; i < 101; i++)
         request(&v, 2 * i + 1, END_STREAM);
     assert_int_equal(v.requests, 100);
-    assert_true(h2_session_done(v.session));
+    assert_last_reset(&v, 201, H2_REFUSED_STREAM);
+    /* Frames that were on their way are no error, and a stream that ends makes room. */
+    frame(&v, DATA, 0, 201, SLICE("late"));
+    frame(&v, RST_STREAM, 0, 1, SLICE("\0\0\0\x8"));
+    request(&v, 203, END_STREAM);
+    assert_int_equal(v.requests, 101);
+    assert_false(v.dead);
+    for (uint32_t i = 0; i < 1500 && !v.dead; i++)
+        request(&v, 205 + 2 * i, 0);
+    assert_int_equal(v.requests, 101);
+    assert_goaway(&v, H2_ENHANCE_YOUR_CALM, "too many streams over the limit");
     stop(&v);
 }
 

@@ -468,7 +468,7 @@ static void gzip(void **state)
                  {1 << 20, 0, STATUS_RESOURCE_EXHAUSTED},
                  {100, 3, STATUS_INTERNAL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        for (enum mode mode = MESSAGES; mode < FRAMES_GZIP; mode++) {
+        for (enum mode mode = MESSAGES; mode < MODES; mode++) {
             struct buf packed;
             struct slice frame = gzip_frame(&packed, cases[i].zeros);
             frame.len -= cases[i].cut;
@@ -542,16 +542,27 @@ static void mid_frame_is_known(void **state)
     struct fixture f;
     struct metadata md;
     setup(&f, FRAMES);
+    f.r.max_message_len = 1 << 20;
     fill(&md, &f.arena, GRPC);
     reply_headers(&f.r, &md, false);
     assert_int_equal(reply_data(&f.r, SLICE(PING)), 9);
     assert_false(f.r.mid_frame);
+    /* A short frame is kept until it is whole. */
     assert_int_equal(reply_data(&f.r, SLICE("\0\0\0\0\2x")), 6);
+    assert_false(f.r.mid_frame);
+    assert_int_equal(buf_len(&f.rec.frames), 9);
+    assert_int_equal(reply_data(&f.r, SLICE("y")), 1);
+    assert_int_equal(buf_len(&f.rec.frames), 16);
+    /* A long one goes on as it comes; a cut there shows. */
+    static const uint8_t long_frame[5 + 20000] = {0, 0, 0, 0x4e, 0x21};
+    reply_data(&f.r, slice_from(long_frame, sizeof long_frame));
     assert_true(f.r.mid_frame);
-    /* The rest of the frame comes with a bad one and is not delivered: still inside. */
-    assert_int_equal(reply_data(&f.r, SLICE("y\7\0\0\0\0")), 0);
-    assert_true(f.r.mid_frame && reply_done(&f.r));
-    assert_int_equal(buf_len(&f.rec.frames), 15);
+    assert_int_equal(buf_len(&f.rec.frames), 16 + sizeof long_frame);
+    /* Its last byte comes with a bad frame: the good one ends, the bad one fails the call. */
+    reply_data(&f.r, SLICE("y\7\0\0\0\0"));
+    assert_true(!f.r.mid_frame && reply_done(&f.r));
+    assert_int_equal(f.r.status.code, STATUS_INTERNAL);
+    assert_int_equal(buf_len(&f.rec.frames), 17 + sizeof long_frame);
     teardown(&f);
 }
 

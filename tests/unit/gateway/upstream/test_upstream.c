@@ -392,6 +392,37 @@ static void free_at_any_time(void **state)
     }
 }
 
+/* A burst leaves connections behind; all but the oldest go when nobody needs them. */
+static void idle_connections_go(void **state)
+{
+    (void)state;
+    enum { CALLS = 5 };
+    struct peer *p = peer_new();
+    p->session.max_streams = 1;
+    p->config.idle_timeout_ms = 30;
+    p->hold = true;
+    peer_start(p);
+    struct heard h[CALLS + 1] = {0};
+    for (int i = 0; i < CALLS; i++)
+        ping(p, &h[i], &message_events);
+    STEP_UNTIL(p, p->streams_len == CALLS);
+    for (int i = 1; i < CALLS; i++)
+        peer_answer(&p->streams[i]);
+    STEP_UNTIL(p, peer_metric(p, METRIC_UPSTREAM_CONNECTIONS) == 1);
+    assert_int_equal(h[0].statuses, 0);
+    peer_answer(&p->streams[0]);
+    STEP_UNTIL(p, h[0].statuses);
+    for (uint64_t end = loop_now_ms(p->loop) + 80; loop_now_ms(p->loop) < end;)
+        loop_turn(p->loop, 10);
+    assert_true(upstream_ready(p->up));
+    p->hold = false;
+    ping(p, &h[CALLS], &message_events);
+    STEP_UNTIL(p, h[CALLS].statuses);
+    assert_int_equal(h[CALLS].status.code, STATUS_OK);
+    assert_int_equal(p->accepted, CALLS);
+    peer_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +441,7 @@ int main(void)
         cmocka_unit_test(flapping_is_paced),
         cmocka_unit_test(blackhole_times_out),
         cmocka_unit_test(short_deadlines_on_a_hanging_upstream),
+        cmocka_unit_test(idle_connections_go),
         cmocka_unit_test(free_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

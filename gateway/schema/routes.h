@@ -1,0 +1,29 @@
+/* routes: every HTTP binding of a schema, compiled: the google.api.http options of its methods, or
+ * the rules given from outside in their place, and POST /pkg.Service/Method for each method.  One
+ * immutable snapshot, counted, shared by workers without locks like the schema it keeps. */
+#pragma once
+#include "gateway/schema/path_router.h"
+#include "gateway/schema/schema.h"
+
+struct routes;
+
+/* `extra` overrides: a method that a rule there selects has none of its options' bindings; of two
+ * rules for the same method the last one counts, together with its additional ones.  A rule without
+ * HTTP method takes the bindings away.  `extra` is copied as far as it is needed; the schema gets a
+ * reference.  NULL with *st naming file, rule and reason. */
+struct routes *routes_build(struct schema *schema, const struct http_rule *extra, size_t count,
+                            struct status *st);
+/* From any thread. */
+struct routes *routes_ref(struct routes *r);
+void routes_unref(struct routes *r);
+
+struct schema *routes_schema(const struct routes *r);
+/* See path_router.h. */
+bool routes_match(const struct routes *r, struct slice method, struct slice path,
+                  struct path_match *match);
+size_t routes_allow(const struct routes *r, struct slice path, char out[static PATH_ALLOW_LEN]);
+/* All of them, linked by `next`, in the order of the methods; NULL when there is none. */
+const struct http_route *routes_first(const struct routes *r);
+size_t routes_count(const struct routes *r);
+/* Bytes that the compiled form takes. */
+size_t routes_memory(const struct routes *r);
