@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct status st;
     struct arena arena;
-    const ProtobufCMessageDescriptor *type = types[data[0] % (sizeof types / sizeof *types)];
+    const ProtobufCMessageDescriptor *type = types[data[0] % (sizeof types / sizeof types[0])];
     status_ok(&st);
     arena_init(&arena, NULL, 0, MAX_ARENA);
     bool passes = proto_scan(type, slice_from(data + 1, size - 1), &st);

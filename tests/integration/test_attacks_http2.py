@@ -61,11 +61,12 @@ def peace(server, max_growth_kib=MAX_GROWTH_KIB):
     wait_for(lambda: f"{rss_kib(server)} KiB, {before} before", lambda: rss_kib(server) - before < max_growth_kib, 3, 0.1)
 
 
-def assert_thrown_out(c, *codes):
-    """The server said why and closed."""
+def assert_thrown_out(c, *codes, reset_is_fine=False):
+    """The server said why and closed.  Who goes on sending for a second meets a TCP reset, which destroys what was not read."""
     c.refill = False
     goaway = c.read_to_end()
-    assert goaway and goaway[1] in codes, f"GOAWAY {goaway}, not one of {codes}"
+    if goaway or not reset_is_fine:
+        assert goaway and goaway[1] in codes, f"GOAWAY {goaway}, not one of {codes}"
 
 
 # --- floods: (bytes before, bytes repeated) on a connection that reads, and on one that does not ---
@@ -133,7 +134,7 @@ def flood_test(name, pieces):
             for piece in pieces():
                 if not c.send(piece):
                     break
-            assert_thrown_out(c, *codes)
+            assert_thrown_out(c, *codes, reset_is_fine=True)
     one.__name__ = "test_flood_" + name
     test(30)(one)
 

@@ -107,6 +107,7 @@ GZIP = ("grpc-accept-encoding: gzip",)
 SOON = ("grpc-timeout: 300m",)
 LOST, BROKEN = (14,), (13, 14)
 BIG = frame(b"x" * 40_000)
+BOMB = gzip.compress(bytes(64 << 20))
 ROWS = {  # name: (what the upstream sends on stream s, what a call may end with, more request headers)
     "garbage": (lambda s: [b"\xde\xad\xbe\xef" * 5000], LOST),
     "garbage_in_a_reply": (lambda s: [reply_head(s), b"\xde\xad\xbe\xef" * 5000], LOST),
@@ -153,8 +154,8 @@ ROWS = {  # name: (what the upstream sends on stream s, what a call may end with
     "a_frame_of_16_mib": (lambda s: [struct.pack(">I", 0xffffff)[1:] + b"\0\0" + struct.pack(">I", s) + bytes(70000)], LOST),
     "message_of_4_gib": (lambda s: [reply_head(s), h2_frame(DATA, 0, s, b"\0\xff\xff\xff\xff")], (8,)),
     "flags_0x40": (lambda s: [reply_head(s), h2_frame(DATA, 0, s, b"\x40" + MESSAGE[1:]), reply_trailers(s, OK)], (13,)),
-    "gzip_bomb": (lambda s: gzip_reply(s, gzip.compress(bytes(64 << 20), 9)), (8,)),
-    "gzip_bomb_for_one_who_reads_gzip": (lambda s: gzip_reply(s, gzip.compress(bytes(64 << 20), 9)), (8,), GZIP),
+    "gzip_bomb": (lambda s: gzip_reply(s, BOMB), (8,)),
+    "gzip_bomb_for_one_who_reads_gzip": (lambda s: gzip_reply(s, BOMB), (8,), GZIP),
     "gzip_cut": (lambda s: gzip_reply(s, gzip.compress(b"reply")[:-4]), (13,)),
     "gzip_cut_for_one_who_reads_gzip": (lambda s: gzip_reply(s, gzip.compress(b"reply")[:-4]), (13,), GZIP),
     "closed_after_headers": (lambda s: [reply_head(s), None], LOST),
