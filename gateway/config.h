@@ -36,6 +36,7 @@ struct config {
     const char *upstream_authority; /* NULL: the target */
     const char *descriptors[CONFIG_MAX_FILES];
     size_t descriptors_count;
+    const char *http_rules;      /* file of rules over those of the schema; NULL: none */
     uint64_t schema_interval_ms; /* between refreshes of the schema; 0: only on SIGHUP */
     const char *cors_origins[CONFIG_MAX_ORIGINS]; /* exact, or "*" */
     size_t cors_origins_count;
@@ -47,6 +48,13 @@ struct config {
     bool loopback_only; /* computed: every listener is loopback */
     struct config_limits limits;
 };
+
+/* Whether what is for developers is served: the console's page and the description of the API. */
+static inline bool config_console_on(const struct config *config)
+{
+    return config->console == SWITCH_ON ||
+           (config->console == SWITCH_AUTO && config->loopback_only);
+}
 
 /* The defaults of every field. */
 void config_init(struct config *config);

@@ -30,6 +30,10 @@ const struct option config_flags_options[] = {
      "A descriptor set instead of server reflection; repeatable. Made by\n"
      "protoc --include_imports --include_source_info --descriptor_set_out=FILE.",
      NULL, 0, 0, AT(descriptors), OPTION_LIST, 0},
+    {"http-rules", "FILE",
+     "HTTP rules that override those of the schema: YAML, the section http of\n"
+     "google.api.Service.",
+     NULL, 0, 0, AT(http_rules), OPTION_TEXT, 0},
     {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
      NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
     {"upstream-authority", "NAME", "What the upstream sees as :authority (default: the target).",
@@ -68,7 +72,6 @@ const struct option config_flags_options[] = {
     {"json-ignore-unknown", NULL, "Skip unknown JSON fields instead of refusing them.", NULL, 0, 0,
      AT(json_ignore_unknown), OPTION_FLAG, 0},
     {"config", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
-    {"http-rules", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {"tls-cert", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {"tls-key", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {"upstream-tls", NULL, NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
@@ -299,6 +302,7 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     if (result == 0)
         result = apply_listeners(flags, config, error);
     config->workers = (unsigned)flags->workers;
+    config->http_rules = flags->http_rules;
     config->console = (enum config_switch)flags->console;
     config->json_ignore_unknown = flags->json_ignore_unknown;
     config->schema_interval_ms = flags->schema_interval;

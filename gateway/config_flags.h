@@ -11,6 +11,7 @@ struct config_flags {
     struct option_list upstream, listen, descriptors, cors_origin;
     const char *admin; /* "ADDR:PORT" or "off" */
     const char *upstream_authority;
+    const char *http_rules;
     uint64_t workers, max_message_bytes, max_reply_bytes;
     uint64_t schema_interval, max_timeout, drain_timeout, header_timeout, body_grace,
         stall_timeout;                                    /* ms */

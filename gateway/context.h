@@ -6,6 +6,7 @@
 #include "gateway/config.h"
 #include "gateway/metrics.h"
 
+struct routes;
 struct schema;
 struct upstream;
 struct gateway; /* the whole process; only the admin protocol looks at it */
@@ -18,7 +19,8 @@ struct context {
     struct upstream *upstream;
     /* NULL until loaded; replaced only between turns, so a user that outlives its turn takes a
      * reference. */
-    struct schema *schema;
+    struct routes *routes;
+    struct schema *schema; /* that of the routes */
     struct gateway *gateway;
     bool draining;
 };

@@ -2,7 +2,7 @@
 
 #include "gateway/front/front.h"
 #include "gateway/protocol.h"
-#include "gateway/schema/schema.h"
+#include "gateway/schema/routes.h"
 #include "gateway/schema_source.h"
 #include "gateway/upstream/upstream.h"
 #include "gateway/worker.h"
@@ -32,7 +32,6 @@ struct gateway {
     struct loop_hook log_hook;
     struct front *admin;
     struct metrics metrics;
-    struct schema *schema;
     struct schema_source *source;
     struct timer drain_step;
     uint64_t drain_end_ms; /* when draining turns into cancelling */
@@ -91,22 +90,23 @@ static int gateway_listen(struct gateway *g, int fds[][CONFIG_MAX_LISTEN])
     return 0;
 }
 
-static void on_schema(void *arg, struct schema *schema)
+static void on_routes(void *arg, struct routes *routes)
 {
     struct gateway *g = arg;
-    bool first = !g->schema;
-    schema_unref(g->schema);
-    g->schema = schema;
+    bool first = !g->ctx.routes;
+    routes_unref(g->ctx.routes);
+    g->ctx.routes = routes;
+    g->ctx.schema = routes_schema(routes);
     for (unsigned i = 0; i < g->worker_count; i++)
-        worker_set_schema(g->workers[i], schema_ref(schema));
+        worker_set_routes(g->workers[i], routes_ref(routes));
     log_flush(g->ctx.log);
     if (first && g->on_ready)
-        g->on_ready(g->config, schema);
+        g->on_ready(g->config, g->ctx.schema);
 }
 
 static bool gateway_start_schema(struct gateway *g)
 {
-    g->source = schema_source_new(&g->ctx, on_schema, g);
+    g->source = schema_source_new(&g->ctx, on_routes, g);
     if (g->source && schema_source_start(g->source))
         return true;
     log_flush(g->ctx.log);
@@ -274,7 +274,7 @@ static void gateway_fini(struct gateway *g)
         loop_hook_remove(&g->log_hook);
     loop_free(g->ctx.loop);
     log_free(g->ctx.log);
-    schema_unref(g->schema);
+    routes_unref(g->ctx.routes);
     free(g);
 }
 
@@ -312,7 +312,7 @@ bool gateway_is_ready(const struct gateway *g, struct buf *why)
         struct slice reason = status_message(upstream_last_failure(g->ctx.upstream));
         buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstream,
                    reason.len ? ": " : "", SLICE_PRINT(reason));
-    } else if (!g->schema) {
+    } else if (!g->ctx.schema) {
         buf_printf(why, "no schema: %s\n", schema_source_failure(g->source));
     } else {
         buf_printf(why, "ready\n");

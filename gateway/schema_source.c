@@ -1,7 +1,7 @@
 #include "gateway/schema_source.h"
 
 #include "gateway/schema/reflection_client.h"
-#include "gateway/schema/schema.h"
+#include "gateway/schema/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ enum { RETRY_MS = 1000, RETRY_MAX_MS = 30000 };
 
 struct schema_source {
     const struct context *ctx;
-    void (*on_schema)(void *arg, struct schema *schema);
+    void (*on_routes)(void *arg, struct routes *routes);
     void *arg;
     struct schema *last; /* a reference of our own, for the comparison with the next */
     struct reflection_client *reflection;
@@ -31,7 +31,7 @@ static void log_methods(struct log *log, const char *what, const struct schema *
     }
 }
 
-static void schema_source_take(struct schema_source *s, struct schema *schema)
+static void log_schema(const struct schema_source *s, const struct schema *schema)
 {
     struct log *log = s->ctx->log;
     log_message(log, LOG_LEVEL_INFO, "schema", "%zu services, %zu methods from %s",
@@ -40,11 +40,23 @@ static void schema_source_take(struct schema_source *s, struct schema *schema)
         log_methods(log, "added", schema, s->last);
         log_methods(log, "removed", s->last, schema);
     }
+}
+
+/* Takes over the schema's reference.  False with *st when its HTTP rules are bad. */
+static bool schema_source_take(struct schema_source *s, struct schema *schema, struct status *st)
+{
+    struct routes *routes = routes_build(schema, NULL, 0, st);
+    if (!routes) {
+        schema_unref(schema);
+        return false;
+    }
+    log_schema(s, schema);
     schema_unref(s->last);
-    s->last = schema_ref(schema);
+    s->last = schema;
     s->failure[0] = 0;
     s->retry_ms = RETRY_MS;
-    s->on_schema(s->arg, schema);
+    s->on_routes(s->arg, routes);
+    return true;
 }
 
 static void schema_source_again_in(struct schema_source *s, uint64_t ms)
@@ -80,11 +92,14 @@ static void schema_source_schedule(struct schema_source *s)
 static void on_reflection_done(void *arg, struct schema *schema, const struct status *failure)
 {
     struct schema_source *s = arg;
+    struct status st;
     s->reflection = NULL;
     if (schema) {
-        schema_source_take(s, schema);
-        schema_source_schedule(s);
-        return;
+        if (schema_source_take(s, schema, &st)) {
+            schema_source_schedule(s);
+            return;
+        }
+        failure = &st;
     }
     schema_source_fail(s, failure);
     if (s->last)
@@ -98,12 +113,11 @@ static bool schema_source_read_files(struct schema_source *s)
     struct status st;
     struct schema *schema =
         schema_load_files(s->ctx->config->descriptors, s->ctx->config->descriptors_count, &st);
-    if (schema)
-        schema_source_take(s, schema);
-    else
+    bool good = schema && schema_source_take(s, schema, &st);
+    if (!good)
         schema_source_fail(s, &st);
     schema_source_schedule(s);
-    return schema != NULL;
+    return good;
 }
 
 void schema_source_refresh(struct schema_source *s)
@@ -127,14 +141,14 @@ static void on_next(void *arg)
 }
 
 struct schema_source *schema_source_new(const struct context *ctx,
-                                        void (*on_schema)(void *arg, struct schema *schema),
+                                        void (*on_routes)(void *arg, struct routes *routes),
                                         void *arg)
 {
     struct schema_source *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->ctx = ctx;
-    s->on_schema = on_schema;
+    s->on_routes = on_routes;
     s->arg = arg;
     s->retry_ms = RETRY_MS;
     s->next = (struct timer){.on_expire = on_next, .arg = s};

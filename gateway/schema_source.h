@@ -1,16 +1,17 @@
-/* schema_source: where the schema comes from and when it is fetched again: descriptor files or the
- * upstream's server reflection, at start, at a configured interval and on demand (SIGHUP).  A
- * failed refresh keeps the old snapshot.  It logs what methods came and went.  Belongs to the main
- * thread. */
+/* schema_source: where the snapshot of schema and routes comes from and when it is fetched again:
+ * descriptor files or the upstream's server reflection, at start, at a configured interval and on
+ * demand (SIGHUP).  A refresh that fails, be it for a bad HTTP rule, keeps the old snapshot.  It
+ * logs what methods came and went.  Belongs to the main thread. */
 #pragma once
 #include "gateway/context.h"
 
+struct routes;
 struct schema_source;
 
-/* ctx (loop, log, config, upstream) is borrowed and outlives it.  on_schema is called with each new
+/* ctx (loop, log, config, upstream) is borrowed and outlives it.  on_routes is called with each new
  * snapshot and takes over its one reference.  NULL when memory is out. */
 struct schema_source *schema_source_new(const struct context *ctx,
-                                        void (*on_schema)(void *arg, struct schema *schema),
+                                        void (*on_routes)(void *arg, struct routes *routes),
                                         void *arg);
 void schema_source_free(struct schema_source *s);
 /* Reads the descriptor files now, or starts to ask the upstream until it answers.  False when a
@@ -18,5 +19,5 @@ void schema_source_free(struct schema_source *s);
 bool schema_source_start(struct schema_source *s);
 /* Fetches again; the present snapshot stays until there is a new one. */
 void schema_source_refresh(struct schema_source *s);
-/* Why there is no schema, or why the last refresh failed; "" when all is well. */
+/* Why there is no snapshot, or why the last refresh failed; "" when all is well. */
 const char *schema_source_failure(const struct schema_source *s);

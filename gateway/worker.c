@@ -2,7 +2,7 @@
 
 #include "gateway/front/front.h"
 #include "gateway/protocol.h"
-#include "gateway/schema/schema.h"
+#include "gateway/schema/routes.h"
 #include "gateway/upstream/upstream.h"
 #include "grpc/h2_conn.h"
 
@@ -23,19 +23,20 @@ struct worker {
     pthread_t thread;
     bool started;
     atomic_uint asked;
-    _Atomic(struct schema *) next_schema; /* mailbox of worker_set_schema() */
+    _Atomic(struct routes *) next_routes; /* mailbox of worker_set_routes() */
     atomic_bool upstream_ready, idle;
     uint64_t lines_lost;   /* already counted in the metrics */
-    struct schema *schema; /* the reference behind ctx.schema */
+    struct routes *routes; /* the reference behind ctx.routes */
 };
 
 static void on_wake(void *arg)
 {
     struct worker *w = arg;
-    struct schema *schema = atomic_exchange(&w->next_schema, NULL);
-    if (schema) {
-        schema_unref(w->schema);
-        w->ctx.schema = w->schema = schema;
+    struct routes *routes = atomic_exchange(&w->next_routes, NULL);
+    if (routes) {
+        routes_unref(w->routes);
+        w->ctx.routes = w->routes = routes;
+        w->ctx.schema = routes_schema(routes);
     }
     unsigned asked = atomic_load(&w->asked);
     if ((asked & ASK_DRAIN) && !w->ctx.draining) {
@@ -124,9 +125,9 @@ int worker_start(struct worker *w)
     return -error;
 }
 
-void worker_set_schema(struct worker *w, struct schema *schema)
+void worker_set_routes(struct worker *w, struct routes *routes)
 {
-    schema_unref(atomic_exchange(&w->next_schema, schema));
+    routes_unref(atomic_exchange(&w->next_routes, routes));
     loop_wake(w->ctx.loop);
 }
 
@@ -175,7 +176,7 @@ void worker_free(struct worker *w)
         loop_hook_remove(&w->log_hook);
     loop_free(w->ctx.loop);
     log_free(w->ctx.log);
-    schema_unref(atomic_load(&w->next_schema));
-    schema_unref(w->schema);
+    routes_unref(atomic_load(&w->next_routes));
+    routes_unref(w->routes);
     free(w);
 }

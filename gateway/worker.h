@@ -14,8 +14,8 @@ struct worker *worker_new(const struct config *config, struct gateway *gateway,
                           size_t max_connections, const int *listeners, size_t listener_count);
 /* Starts the thread.  0 or negative errno. */
 int worker_start(struct worker *w);
-/* From another thread: takes over one reference of `schema`, in the worker's next turn. */
-void worker_set_schema(struct worker *w, struct schema *schema);
+/* From another thread: takes over one reference of `routes`, in the worker's next turn. */
+void worker_set_routes(struct worker *w, struct routes *routes);
 /* From another thread: stop accepting, finish what runs.  Cancelling ends what is still open. */
 void worker_drain(struct worker *w);
 void worker_cancel(struct worker *w);

@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <nghttp2/nghttp2.h>
 #include <protobuf-c/protobuf-c.h>
+#include <yaml.h>
 
 static int run_version(const struct command *command, int argc, char **argv)
 {
@@ -17,6 +18,7 @@ static int run_version(const struct command *command, int argc, char **argv)
     printf("libnghttp2 %s\n", nghttp2_version(0)->version_str);
     printf("libprotobuf-c %s\n", protobuf_c_version());
     printf("libjansson %s\n", jansson_version_str());
+    printf("libyaml %s\n", yaml_get_version_string());
     return 0;
 }
 

@@ -11,6 +11,7 @@ enum {
     KEEP_OUT = 16 << 10,
     MAX_RESPONSE_FIELDS = 64 << 10,
     ESCAPED_MAX = 6, /* JSON text of one byte: six bytes of escape */
+    DISCARD_MAX = 4, /* messages: the client hears of its status only when its upload is done */
     SLACK = 1 << 20
 };
 
@@ -391,7 +392,7 @@ void exchange_take_body_end(struct exchange *ex)
 
 bool exchange_discarded_too_much(const struct exchange *ex)
 {
-    return ex->discarded > ex->all->ctx->config->limits.max_message_bytes + SLACK;
+    return ex->discarded > DISCARD_MAX * ex->all->ctx->config->limits.max_message_bytes + SLACK;
 }
 
 void exchange_commit(struct exchange *ex)

@@ -46,7 +46,7 @@ void connect_open(struct connect *c, struct exchange *ex, enum connect_codec cod
     c->method = c->schema ? schema_method(c->schema, path) : NULL;
     exchange_outcome(ex)->rpc = path;
     metadata_init(&c->head, exchange_arena(ex), SIZE_MAX);
-    buf_init(&c->inflated, connect_max_payload(c));
+    buf_init(&c->inflated, limits->max_message_bytes); /* of JSON more: connect_message.c */
     buf_init(&c->request, limits->max_message_bytes);
     buf_init(&c->reply, limits->max_reply_bytes * 2); /* JSON is longer */
     buf_init(&c->packed, limits->max_reply_bytes * 2);
@@ -101,7 +101,6 @@ bool connect_negotiate(struct connect *c, struct slice encoding, struct slice ac
 {
     c->encoding = compression_parse(encoding);
     c->accept_gzip = compression_accepts_gzip(accept_encoding);
-    c->inflated.max_len = connect_max_payload(c);
     if (!negotiate_version(c))
         return false;
     if (c->encoding == COMPRESSION_UNKNOWN) {

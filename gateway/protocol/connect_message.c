@@ -8,18 +8,23 @@ enum {
     MIN_PACKED = 1024,        /* a shorter payload is hardly worth the deflating */
 };
 
-size_t connect_max_payload(const struct connect *c)
+/* Of a message in the client's codec. */
+static size_t max_encoded(const struct connect *c)
 {
     size_t max = exchange_context(c->ex)->config->limits.max_message_bytes;
-    if (c->codec == CONNECT_JSON)
-        max = max / 3 * 4 + SLACK; /* base64 grows by a third */
-    return c->encoding == COMPRESSION_GZIP ? max + SLACK : max;
+    return c->codec == CONNECT_JSON ? max / 3 * 4 + SLACK : max; /* base64 grows by a third */
+}
+
+size_t connect_max_payload(const struct connect *c)
+{
+    return max_encoded(c) + (c->encoding == COMPRESSION_GZIP ? SLACK : 0);
 }
 
 /* Broken gzip is the client's fault, in a protocol that has a code for that. */
 static bool inflate(struct connect *c, struct slice payload)
 {
     buf_reset(&c->inflated, KEEP_SCRATCH);
+    c->inflated.max_len = max_encoded(c);
     if (compression_inflate(payload, &c->inflated, &c->failure))
         return true;
     if (c->failure.code == STATUS_INTERNAL)

@@ -111,14 +111,17 @@ static struct slice grpc_web_content_type(const struct grpc_web *gw)
     return slice_from(text, base + format.len);
 }
 
-/* Commits the head, with the metadata of the reply when there is any. */
-static void grpc_web_head(struct grpc_web *gw, int http_status, const struct metadata *headers)
+/* Commits the head, with the metadata of the reply or with one field of our own (NULL: without). */
+static void grpc_web_head(struct grpc_web *gw, int http_status, const struct metadata *headers,
+                          const struct metadata_entry *own)
 {
     struct metadata head;
     metadata_init(&head, exchange_arena(gw->ex), SIZE_MAX);
     metadata_add_borrowed(&head, SLICE("content-type"), grpc_web_content_type(gw));
     if (headers)
         request_metadata_to_front(headers, &head);
+    if (own)
+        metadata_add_borrowed(&head, own->name, own->value);
     struct slice encoding = gw->call && gw->accept_gzip ? call_reply_encoding(gw->call) : SLICE("");
     if (encoding.len > 0)
         metadata_add_borrowed(&head, SLICE("grpc-encoding"), encoding);
@@ -159,7 +162,7 @@ static void grpc_web_finish(struct grpc_web *gw, const struct status *st,
         return;
     }
     if (!gw->head_sent)
-        grpc_web_head(gw, 200, NULL);
+        grpc_web_head(gw, 200, NULL, NULL);
     struct buf frame;
     buf_init(&frame, 256 * 1024);
     struct status bare = *st;
@@ -188,15 +191,10 @@ static void grpc_web_fail(struct grpc_web *gw)
     grpc_web_finish(gw, &gw->failure, NULL);
 }
 
-/* Refuses the request in the head already; `extra` (NULL for none) is one more field. */
-static void grpc_web_refuse(struct grpc_web *gw, int http_status, const char *extra,
-                            struct slice value)
+/* Refuses the request in the head already, with one more field unless that is NULL. */
+static void grpc_web_refuse(struct grpc_web *gw, int http_status, const struct metadata_entry *own)
 {
-    struct metadata head;
-    metadata_init(&head, exchange_arena(gw->ex), 1024);
-    if (extra)
-        metadata_add_borrowed(&head, slice_from_string(extra), value);
-    grpc_web_head(gw, http_status, &head);
+    grpc_web_head(gw, http_status, NULL, own);
     grpc_web_fail(gw);
 }
 
@@ -204,7 +202,7 @@ static void on_call_headers(void *arg, const struct metadata *headers)
 {
     struct grpc_web *gw = arg;
     if (!gw->head_sent)
-        grpc_web_head(gw, 200, headers);
+        grpc_web_head(gw, 200, headers, NULL);
 }
 
 static void on_call_frames(void *arg, struct slice bytes)
@@ -281,18 +279,19 @@ static void grpc_web_admit(struct grpc_web *gw)
     gw->encoding = compression_parse(encoding);
     if (req->method != METHOD_POST) {
         status_set(&gw->failure, STATUS_UNIMPLEMENTED, "gRPC-Web calls use POST");
-        grpc_web_refuse(gw, 405, "allow", SLICE("POST"));
+        grpc_web_refuse(gw, 405, &(struct metadata_entry){SLICE("allow"), SLICE("POST")});
     } else if (gw->type.format.len == 0) {
         status_set(&gw->failure, STATUS_UNIMPLEMENTED,
                    "content type \"%.*s\" is not supported: messages are +proto or +json",
                    req->content_type.len > 80 ? 80 : (int)req->content_type.len,
                    (const char *)req->content_type.data);
-        grpc_web_refuse(gw, 415, NULL, SLICE(""));
+        grpc_web_refuse(gw, 415, NULL);
     } else if (gw->encoding == COMPRESSION_UNKNOWN) {
         status_set(&gw->failure, STATUS_UNIMPLEMENTED,
                    "grpc-encoding \"%.*s\" is not supported: use one of " COMPRESSION_ACCEPT,
                    encoding.len > 40 ? 40 : (int)encoding.len, (const char *)encoding.data);
-        grpc_web_refuse(gw, 200, "grpc-accept-encoding", SLICE(COMPRESSION_ACCEPT));
+        struct metadata_entry accepted = {SLICE("grpc-accept-encoding"), SLICE(COMPRESSION_ACCEPT)};
+        grpc_web_refuse(gw, 200, &accepted);
     } else {
         grpc_web_look_up(gw);
     }
@@ -412,7 +411,7 @@ static void grpc_web_bad_text(struct grpc_web *gw, const char *what)
     if (gw->head_sent)
         grpc_web_fail(gw);
     else
-        grpc_web_refuse(gw, 400, NULL, SLICE(""));
+        grpc_web_refuse(gw, 400, NULL);
 }
 
 /* Decodes piece by piece; false when the call has failed with gw->failure. */

@@ -11,6 +11,7 @@
 #include "gateway/protocol/trailer_frame.h"
 #include "gateway/protocol/websocket.h"
 #include "gateway/protocol/websocket_handshake.h"
+#include "gateway/protocol/websocket_metadata.h"
 #include "gateway/schema/schema.h"
 
 enum { MAX_BLOCK = 256 << 10, KEEP = 4 << 10, SLACK = 64 << 10, CLOSE_WAIT_MS = 5000 };
@@ -203,62 +204,6 @@ static const struct call_events call_events = {
 
 /* --- the first message --- */
 
-static void lower(struct slice name)
-{
-    uint8_t *text = (uint8_t *)(uintptr_t)name.data;
-    for (size_t i = 0; i < name.len; i++)
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] = (uint8_t)(text[i] | 0x20);
-}
-
-/* Adds the lines "name: value"; text is ours to change.  False with gw->failure. */
-static bool parse_lines(struct grpc_websocket *gw, struct slice text, struct metadata *fields)
-{
-    while (text.data) {
-        struct slice value = slice_cut(&text, '\n');
-        if (value.len > 0 && value.data[value.len - 1] == '\r')
-            value.len--;
-        if (value.len == 0)
-            continue;
-        struct slice name = slice_trim(slice_cut(&value, ':'));
-        lower(name);
-        if (!value.data || !metadata_name_valid(name)) {
-            status_set(&gw->failure, STATUS_INVALID_ARGUMENT,
-                       "the first message must hold the metadata as \"name: value\" lines");
-            return false;
-        }
-        if (metadata_add_borrowed(fields, name, slice_trim(value)) < 0) {
-            status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "too much request metadata");
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What the browser adds by itself proves nothing about a page that only "*" lets in. */
-static bool is_ambient(struct slice name)
-{
-    return slice_equal(name, SLICE("cookie")) || slice_equal(name, SLICE("authorization"));
-}
-
-/* Scripts cannot set fields of the upgrade request, but browsers put cookies there: what the first
- * message does not name is taken from it. */
-static void add_upgrade_fields(const struct grpc_websocket *gw, struct metadata *fields)
-{
-    const struct exchange_request *req = exchange_request(gw->ex);
-    uint32_t own = fields->count;
-    for (uint32_t i = 0; i < req->headers.count; i++) {
-        struct metadata_entry field = req->headers.entries[i];
-        struct metadata first = *fields;
-        first.count = own;
-        if (metadata_get(&first, field.name).data ||
-            slice_equal(field.name, SLICE("grpc-timeout")) ||
-            (req->any_origin && is_ambient(field.name)))
-            continue;
-        metadata_add_borrowed(fields, field.name, field.value);
-    }
-}
-
 /* "application/grpc-web", "+proto" or "+json"; without one "+proto" is meant. */
 static bool read_content_type(struct grpc_websocket *gw, struct slice type)
 {
@@ -302,11 +247,9 @@ static bool start_call(struct grpc_websocket *gw)
     struct context *ctx = exchange_context(gw->ex);
     struct slice text = arena_copy(exchange_arena(gw->ex), buf_slice(&gw->first));
     struct metadata fields, md;
-    metadata_init(&fields, exchange_arena(gw->ex), SIZE_MAX / 2);
     buf_reset(&gw->first, 0);
-    if (!parse_lines(gw, text, &fields))
+    if (!websocket_metadata_collect(gw->ex, text, &fields, &gw->failure))
         return false;
-    add_upgrade_fields(gw, &fields);
     struct call_request request = {
         .path = exchange_request(gw->ex)->path,
         .metadata = &md,

@@ -5,7 +5,7 @@
  */
 #include "gateway/protocol.h"
 #include "gateway/protocol/protocols.h"
-#include "gateway/schema/schema.h"
+#include "gateway/schema/routes.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -61,7 +61,10 @@ static bool page_matches(const struct exchange_request *req, const struct contex
     const struct config *config = ctx->config;
     bool on =
         config->console == SWITCH_ON || (config->console == SWITCH_AUTO && config->loopback_only);
-    return on && (req->method == METHOD_GET || req->method == METHOD_HEAD) && find_asset(req->path);
+    if (!on || (req->method != METHOD_GET && req->method != METHOD_HEAD) || !find_asset(req->path))
+        return false;
+    struct path_match match; /* the service's own paths go first */
+    return !ctx->routes || !routes_match(ctx->routes, SLICE("GET"), req->path, &match);
 }
 
 /* FNV-1a: tells versions of a file apart, no more. */

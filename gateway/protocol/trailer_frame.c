@@ -5,6 +5,7 @@
 #include "grpc/frame.h"
 
 #include <errno.h>
+#include <sys/types.h>
 
 static int append_line(struct buf *out, struct slice name, struct slice value)
 {
@@ -106,15 +107,20 @@ static int append_fields(struct buf *out, const struct metadata *trailers, bool 
     return 0;
 }
 
-int trailer_frame_append(struct buf *out, const struct status *st, const struct metadata *trailers)
+/* Begins a frame whose length is not known yet; where it begins, or -ENOBUFS. */
+static ssize_t begin_frame(struct buf *out)
 {
     size_t before = buf_len(out);
-    uint8_t *prefix = buf_reserve(out, FRAME_PREFIX_LEN);
-    if (!prefix)
+    if (!buf_reserve(out, FRAME_PREFIX_LEN))
         return -ENOBUFS;
     buf_commit(out, FRAME_PREFIX_LEN);
-    if (append_status(out, st) < 0 || append_message(out, status_message(st)) < 0 ||
-        append_details(out, st->details) < 0 || append_fields(out, trailers, false) < 0) {
+    return (ssize_t)before;
+}
+
+/* Ends it; after a failure it is taken back. */
+static int end_frame(struct buf *out, size_t before, bool whole)
+{
+    if (!whole) {
         out->end = out->start + before;
         return -ENOBUFS;
     }
@@ -123,18 +129,20 @@ int trailer_frame_append(struct buf *out, const struct status *st, const struct 
     return 0;
 }
 
+int trailer_frame_append(struct buf *out, const struct status *st, const struct metadata *trailers)
+{
+    ssize_t before = begin_frame(out);
+    if (before < 0)
+        return -ENOBUFS;
+    bool whole = append_status(out, st) == 0 && append_message(out, status_message(st)) == 0 &&
+                 append_details(out, st->details) == 0 && append_fields(out, trailers, false) == 0;
+    return end_frame(out, (size_t)before, whole);
+}
+
 int trailer_frame_append_headers(struct buf *out, const struct metadata *headers)
 {
-    size_t before = buf_len(out);
-    uint8_t *prefix = buf_reserve(out, FRAME_PREFIX_LEN);
-    if (!prefix)
+    ssize_t before = begin_frame(out);
+    if (before < 0)
         return -ENOBUFS;
-    buf_commit(out, FRAME_PREFIX_LEN);
-    if (append_fields(out, headers, true) < 0) {
-        out->end = out->start + before;
-        return -ENOBUFS;
-    }
-    size_t len = buf_len(out) - before - FRAME_PREFIX_LEN;
-    frame_write_prefix(out->data + out->start + before, FRAME_TRAILERS, (uint32_t)len);
-    return 0;
+    return end_frame(out, (size_t)before, append_fields(out, headers, true) == 0);
 }

@@ -151,10 +151,38 @@ static bool skip_plain(struct json_reader *r)
     return high & EACH_BYTE(0x80);
 }
 
+/* A string of less than 16 bytes that is plain ASCII, as most are; r->at stands behind the quote.
+ * False: it is another, nothing is consumed. */
+static inline bool short_string(struct json_reader *r, struct json_string *s)
+{
+#ifdef __SSE2__
+    if (r->end - r->at < 16)
+        return false;
+    __m128i chunk = _mm_loadu_si128((const __m128i *)r->at);
+    unsigned quotes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')));
+    /* Signed: bytes above 0x7f are less than a blank too. */
+    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(chunk, _mm_set1_epi8(' ')),
+                               _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
+    unsigned before_quote = quotes ^ (quotes - 1);
+    if (!quotes || ((unsigned)_mm_movemask_epi8(odd) & before_quote))
+        return false;
+    size_t len = (size_t)__builtin_ctz(quotes);
+    *s = (struct json_string){.raw = slice_from(r->at, len)};
+    r->at += len + 1;
+    return true;
+#else
+    (void)r, (void)s;
+    return false;
+#endif
+}
+
 bool json_reader_string(struct json_reader *r, struct json_string *s)
 {
-    if (!json_reader_expect(r, '"', "expected a string"))
-        return false;
+    if (json_reader_peek(r) != '"')
+        return json_reader_fail(r, r->at, "expected a string");
+    r->at++;
+    if (short_string(r, s))
+        return true;
     const uint8_t *start = r->at;
     bool high = false;
     s->escaped = false;

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "gateway/transcode/digits.h"
 #include "gateway/transcode/json_parser.h"
 #include "gateway/transcode/nearest.h"
 #include "gateway/transcode/wire.h"
@@ -32,11 +33,46 @@ static bool fail_integer(struct json_parser *p, const uint8_t *at, int rc)
                             rc == -ERANGE ? "the number is out of range" : "expected an integer");
 }
 
+/* An integer of up to 17 plain digits, bare or in quotes: nearly all there are.  False: it is
+ * written otherwise, nothing is consumed. */
+static bool read_plain_integer(struct json_parser *p, uint64_t *magnitude, bool *negative)
+{
+    enum { DIGITS_MAX = 17 };
+    bool quoted = json_reader_peek(&p->in) == '"';
+    const uint8_t *at = p->in.at + quoted, *end = p->in.end;
+    *negative = at < end && *at == '-';
+    at += *negative;
+    const uint8_t *first = at;
+    uint64_t sum = 0;
+    for (; end - at >= 8 && at == first && digits_are_8(digits_load(at)); at += 8)
+        sum = digits_value_8(digits_load(at));
+    for (; at < end && (uint8_t)(*at - '0') < 10 && at - first < DIGITS_MAX; at++)
+        sum = sum * 10 + (*at - (unsigned)'0');
+    ptrdiff_t len = at - first;
+    if (len == 0 || at == end || (*first == '0' && len > 1))
+        return false;
+    bool ends = quoted ? *at == '"' : *at == ',' || *at == '}' || *at == ']';
+    if (!ends)
+        return false;
+    *magnitude = sum;
+    p->in.at = at + quoted;
+    return true;
+}
+
 static bool read_signed(struct json_parser *p, bool wide, int64_t *value)
 {
     struct number n;
+    uint64_t magnitude;
+    bool negative;
     json_reader_peek(&p->in);
     const uint8_t *at = p->in.at;
+    if (read_plain_integer(p, &magnitude, &negative)) {
+        uint64_t limit = wide ? INT64_MAX : (uint64_t)INT32_MAX + negative;
+        if (magnitude > limit)
+            return fail_integer(p, at, -ERANGE);
+        *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+        return true;
+    }
     if (!read_number(p, &n, "expected a number"))
         return false;
     int rc = number_to_int64(&n, wide ? INT64_MIN : INT32_MIN, wide ? INT64_MAX : INT32_MAX, value);
@@ -46,8 +82,13 @@ static bool read_signed(struct json_parser *p, bool wide, int64_t *value)
 static bool read_unsigned(struct json_parser *p, bool wide, uint64_t *value)
 {
     struct number n;
+    bool negative;
     json_reader_peek(&p->in);
     const uint8_t *at = p->in.at;
+    if (read_plain_integer(p, value, &negative)) {
+        bool fits = *value <= (wide ? UINT64_MAX : UINT32_MAX) && !(negative && *value);
+        return fits || fail_integer(p, at, -ERANGE);
+    }
     if (!read_number(p, &n, "expected a number"))
         return false;
     int rc = number_to_uint64(&n, wide ? UINT64_MAX : UINT32_MAX, value);

@@ -95,30 +95,35 @@ static bool take_offset(struct slice *text, int *seconds)
     return true;
 }
 
-/* Two digits; *bad becomes true when they are not. */
-static unsigned two_digits(const uint8_t *at, bool *bad)
+/* Eight characters with two-digit numbers at bytes 0, 3 and 6, or 0, 2 and 5, and `form`, zeros in
+ * place of digits, between them.  The numbers are left in the bytes where they begin; false: of
+ * another form. */
+static inline bool take_pairs(const uint8_t *at, const char form[static 9], uint64_t *numbers)
 {
-    unsigned tens = at[0] - (unsigned)'0', ones = at[1] - (unsigned)'0';
-    *bad |= tens > 9;
-    *bad |= ones > 9;
-    return tens * 10 + ones;
+    uint64_t shape = digits_load(form);
+    uint64_t digit =
+        DIGITS_EACH(1) & ~(shape ^ DIGITS_EACH('0')) & ~((shape ^ DIGITS_EACH('0')) >> 1);
+    uint64_t word = digits_load(at) ^ shape;
+    /* A digit plus 6 stays below 16, and so does no difference plus 15. */
+    uint64_t room = digit * 6 + (DIGITS_EACH(1) ^ digit) * 15;
+    *numbers = word * 10 + (word >> 8);
+    return ((word | (word + room)) & DIGITS_EACH(0xf0)) == 0;
 }
 
 bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
 {
     enum { FIXED_LEN = 19 }; /* YYYY-MM-DDTHH:MM:SS */
     const uint8_t *at = text.data;
-    if (text.len <= FIXED_LEN || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' ||
-        at[16] != ':')
+    uint64_t date, time;
+    if (text.len <= FIXED_LEN || !take_pairs(at, "0000-00-", &date) ||
+        !take_pairs(at + 11, "00:00:00", &time) || !is_digit(at[8]) || !is_digit(at[9]) ||
+        at[10] != 'T')
         return false;
-    bool bad = false;
-    unsigned century = two_digits(at, &bad), year = two_digits(at + 2, &bad);
-    unsigned month = two_digits(at + 5, &bad), day = two_digits(at + 8, &bad);
-    unsigned hour = two_digits(at + 11, &bad), minute = two_digits(at + 14, &bad);
-    unsigned second = two_digits(at + 17, &bad);
-    if (bad || hour > 23 || minute > 59 || second > 59)
+    unsigned year = (uint8_t)date * 100u + (uint8_t)(date >> 16), month = (uint8_t)(date >> 40);
+    unsigned day = (at[8] - (unsigned)'0') * 10 + (at[9] - (unsigned)'0');
+    unsigned hour = (uint8_t)time, minute = (uint8_t)(time >> 24), second = (uint8_t)(time >> 48);
+    if (hour > 23 || minute > 59 || second > 59)
         return false;
-    year += century * 100;
     if (!is_date((int)year, (int)month, (int)day))
         return false;
     int offset;

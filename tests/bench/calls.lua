@@ -1,16 +1,19 @@
--- wrk script: sends the request in the BENCH_ variables and compares status and body of every response with what a checked
--- call answered before the window (BENCH_REPLY_HEX).  Prints one line "bench {json}".
-local function unhex(text)
-    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+-- wrk script: sends the request in the BENCH_ variables, its body out of a file, and compares status and body of every
+-- response with what a checked call answered before the window (BENCH_REPLY_FILE).  Prints one line "bench {json}".
+local function content(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("*a")
+    file:close()
+    return text
 end
 
 wrk.method = os.getenv("BENCH_METHOD")
-wrk.body = unhex(os.getenv("BENCH_BODY_HEX"))
+wrk.body = content(os.getenv("BENCH_BODY_FILE"))
 for name, value in os.getenv("BENCH_HEADERS"):gmatch("([^\n:]+): ([^\n]*)") do
     wrk.headers[name] = value
 end
 
-local expected = unhex(os.getenv("BENCH_REPLY_HEX"))
+local expected = content(os.getenv("BENCH_REPLY_FILE"))
 local threads = {}
 wrong = 0
 

@@ -79,15 +79,19 @@ def fetch(port, request, timeout=5):
 
 def wrk(cpu, port, request, reply, connections, seconds):
     """Keep-alive connections on one thread, each with one call in flight; every reply must equal `reply`."""
-    environment = {
-        **os.environ,
-        "BENCH_METHOD": request.method,
-        "BENCH_HEADERS": "".join(f"{name}: {value}\n" for name, value in request.headers.items()),
-        "BENCH_BODY_HEX": request.body.hex(),
-        "BENCH_REPLY_HEX": reply.body.hex(),
-    }
-    output = _run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
-                   "-s", str(FOLDER / "calls.lua"), f"http://127.0.0.1:{port}{request.path}"], environment)
+    with tempfile.TemporaryDirectory() as folder:
+        body, expected = Path(folder, "body"), Path(folder, "reply")
+        body.write_bytes(request.body)
+        expected.write_bytes(reply.body)
+        environment = {
+            **os.environ,
+            "BENCH_METHOD": request.method,
+            "BENCH_HEADERS": "".join(f"{name}: {value}\n" for name, value in request.headers.items()),
+            "BENCH_BODY_FILE": str(body),
+            "BENCH_REPLY_FILE": str(expected),
+        }
+        output = _run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                       "-s", str(FOLDER / "calls.lua"), f"http://127.0.0.1:{port}{request.path}"], environment)
     found = re.search(r"^bench (\{.*\})$", output, re.M)
     if not found:
         raise Mismatch(f"wrk printed no figures: {output[-300:]}")

@@ -18,8 +18,9 @@ from process import Process, free_port
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent
 CACHE = ROOT / "build" / "bench"
-RELEASE = ROOT / "build" / "release"
+RELEASE = Path(os.environ.get("DRAWBRIDGE_BIN_DIR", ROOT / "build" / "release")).resolve()
 SERVER_CPU, LOAD_CPU = 0, 1
+LONGEST_LITERAL = 2000         # of nginx's configuration
 
 
 class Skipped(Exception):
@@ -39,10 +40,13 @@ class Run:
     def config(self, template):
         """Fills the @NAMES@ of a template of the peer's folder; returns the path of the result."""
         text = template.read_bytes()
-        escaped = self.reply.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        answer = b'return 200 "%s";' % self.reply.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        if len(answer) > LONGEST_LITERAL:
+            (self.cache / "reply").write_bytes(self.reply)
+            answer = b"root %s; error_page 405 =200 /reply; try_files /reply =404;" % os.fsencode(self.cache)
         for name, value in {b"@DIR@": os.fsencode(self.cache), b"@PORT@": b"%d" % self.port,
                             b"@UPSTREAM_PORT@": b"%d" % self.upstream_port, b"@WORKERS@": b"%d" % self.workers,
-                            b"@TYPE@": self.content_type.encode(), b"@REPLY@": escaped}.items():
+                            b"@TYPE@": self.content_type.encode(), b"@ANSWER@": answer}.items():
             text = text.replace(name, value)
         result = self.cache / template.name
         result.write_bytes(text)
@@ -57,14 +61,13 @@ class Program:
     binary: Callable[[], Path] | None = None          # its file, for its size
     environment: dict = field(default_factory=dict)
     upstream: str = "calculator"                      # a gateway's upstream: 'calculator' or 'plain' (HTTP/1.1)
-    scenarios: tuple = ()                             # a gateway's scenarios; empty: all
 
     def cache(self):
         """Where the program's files are, after building it if need be; raises Skipped."""
         if not self.folder:
             binary = self.binary()
             if not binary.exists():
-                raise Skipped(f"{binary.relative_to(ROOT)} is not built")
+                raise Skipped(f"{os.path.relpath(binary, ROOT)} is not built")
             return CACHE
         cache = CACHE / self.folder
         stamp, wanted = cache / "stamp", _fingerprint(FOLDER / "peers" / self.folder)
@@ -95,8 +98,11 @@ class Program:
 
 def _fingerprint(folder):
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    shared = [FOLDER / "peers" / "square_root.proto", FOLDER / "least_bridge.c"]
+    if "bench.proto" in (folder / "build").read_text():
+        shared.append(FOLDER / "peers" / "bench.proto")
     digest = hashlib.sha256()
-    for path in [*files, FOLDER / "peers" / "square_root.proto", FOLDER / "least_bridge.c"]:
+    for path in [*files, *shared]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -119,9 +125,9 @@ PLAIN_UPSTREAM = Program(
     argv=lambda run: [run.cache / "nginx", "-p", run.cache, "-c", run.config(_template("nginx/upstream.conf"))])
 
 
-def _envoy(name, config, scenario):
+def _envoy(name, config):
     return Program(
-        name, folder="envoy", scenarios=(scenario,), binary=lambda: CACHE / "envoy" / "envoy",
+        name, folder="envoy", binary=lambda: CACHE / "envoy" / "envoy",
         argv=lambda run: [run.cache / "envoy", "--concurrency", run.workers, "--disable-hot-restart", "-l", "error",
                           "-c", run.config(_template(f"envoy/{config}"))])
 
@@ -129,10 +135,10 @@ def _envoy(name, config, scenario):
 NGINX = Program(
     "nginx plain", folder="nginx", upstream="plain", binary=lambda: CACHE / "nginx" / "nginx",
     argv=lambda run: [run.cache / "nginx", "-p", run.cache, "-c", run.config(_template("nginx/proxy.conf"))])
-ENVOY_GRPC_WEB = _envoy("Envoy grpc_web", "grpc_web.yaml", "grpc-web")
-ENVOY_TRANSCODER = _envoy("Envoy grpc_json_transcoder", "transcoder.yaml", "json")
+ENVOY_GRPC_WEB = _envoy("Envoy grpc_web", "grpc_web.yaml")
+ENVOY_TRANSCODER = _envoy("Envoy grpc_json_transcoder", "transcoder.yaml")
 LEAST_BRIDGE = Program(
-    "least bridge", folder="least_bridge", scenarios=("grpc-web",),
+    "least bridge", folder="least_bridge",
     argv=lambda run: [run.cache / "least_bridge", run.port, run.upstream_port])
 
 GRPC_GO = Program("grpc-go", folder="grpc-go", environment={"GOMAXPROCS": "1"},
@@ -159,7 +165,7 @@ def native_upstream(name):
 def gateway_started(gateway, native, scenario, workers=1, wait=True):
     """A gateway on one core with a fresh upstream on the other; yields (process, port, upstream process)."""
     with ExitStack() as stack:
-        server = PLAIN_UPSTREAM if gateway.upstream == "plain" else native
+        server = PLAIN_UPSTREAM if gateway.upstream == "plain" else scenario.upstream or native
         upstream, upstream_port = stack.enter_context(server.started(
             LOAD_CPU, content_type=scenario.content_type, reply=scenario.reply))
         process, port = stack.enter_context(gateway.started(

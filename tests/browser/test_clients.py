@@ -26,19 +26,17 @@ ASKED = ("metadata", "every_status", "status_behind_messages")  # against upstre
 STOPS = {"deadline": "SlowSquareRoot", "deadline_of_a_stream": "PrimeFactors", "abort_while_waiting": "SlowSquareRoot",
          "abort_in_a_stream": "Flood", "abort_a_dialogue": "RunningTotal"}  # scenario: method that the backend must end
 
-# (client, mode): what this library can do.
-VARIANTS = {
-    ("grpc_web", "text"): CALLS + INCREMENTAL + ASKED,
-    ("grpc_web", "binary"): CALLS + ASKED,
-    ("connect_web", "fetch"): CALLS + INCREMENTAL + ASKED,
-    ("improbable", "http"): CALLS + INCREMENTAL + ASKED,
-    ("improbable", "websocket"): CALLS + INCREMENTAL + ASKED + DUPLEX,
-    ("nice_grpc", "http"): CALLS + INCREMENTAL + ASKED,
-    ("nice_grpc", "websocket"): CALLS + INCREMENTAL + ASKED + DUPLEX,
-    ("protobuf_ts", "text"): CALLS + INCREMENTAL + ASKED,
-    ("protobuf_ts", "binary"): CALLS + INCREMENTAL + ASKED,
+# client: {mode: what the library can do in it}.  Messages come one by one but for grpc_web's binary mode.
+CLIENTS = {
+    "grpc_web": {"text": CALLS + INCREMENTAL + ASKED, "binary": CALLS + ASKED},
+    "connect_web": {"fetch": CALLS + INCREMENTAL + ASKED},
+    "improbable": {"http": CALLS + INCREMENTAL + ASKED, "websocket": CALLS + INCREMENTAL + ASKED + DUPLEX},
+    "nice_grpc": {"http": CALLS + INCREMENTAL + ASKED, "websocket": CALLS + INCREMENTAL + ASKED + DUPLEX},
+    "protobuf_ts": {"text": CALLS + INCREMENTAL + ASKED, "binary": CALLS + INCREMENTAL + ASKED},
 }
+VARIANTS = [(client, mode) for client, modes in CLIENTS.items() for mode in modes]
 SECONDS_SILENT = 20
+KEPT = {"drawbridge_connections_open"}
 
 # What the clients import: folder and flags of protoc.
 GENERATED = {"es": ["--es_out=.", "--es_opt=target=js"],
@@ -111,23 +109,22 @@ class Browser:
 class Tab:
     """A page with one client in it."""
 
-    def __init__(self, browser, variant, host="page.test"):
-        self.name = " ".join(variant)
-        self._browser, self._mode = browser, variant[1]
-        self._page = browser.command("open", client=variant[0], host=host)
+    def __init__(self, browser, client, host="page.test"):
+        self._browser = browser
+        self._page = browser.command("open", client=client, host=host)
 
-    def run(self, scenario, gateway, **arguments):
+    def run(self, mode, scenario, gateway, **arguments):
         url = f"http://api.test:{gateway.port('http')}"
-        return self._browser.command("run", page=self._page, mode=self._mode, url=url, scenario=scenario, args=arguments)
+        return self._browser.command("run", page=self._page, mode=mode, url=url, scenario=scenario, args=arguments)
 
     def close(self):
         self._browser.command("close", page=self._page)
 
 
 @contextlib.contextmanager
-def tabs(browser, variants=tuple(VARIANTS)):
-    """{variant: tab}"""
-    opened = {variant: Tab(browser, variant) for variant in variants}
+def tabs(browser):
+    """One for each client: {client: tab}"""
+    opened = {client: Tab(browser, client) for client in CLIENTS}
     yield opened
     for tab in opened.values():
         tab.close()
@@ -158,56 +155,70 @@ def ended_early(calculator, method):
     return len([c for c in calculator.calls(method) if c["status"] in ("CANCELLED", "DEADLINE_EXCEEDED")])
 
 
-def play(s, tab, scenario):
+def assert_quiet(gateway):
+    """Nothing is live but connections that the browser keeps for its next request."""
+    wait_for(lambda: f"still live in the gateway: {gateway.live()}", lambda: set(gateway.live()) <= KEPT, 3)
+    gateway.check_log()
+
+
+def play(s, tab, mode, scenario):
     """One scenario; the backend must stop within a second where the page did, and nothing may be left in the gateway."""
     gateway = s.asked if scenario in ASKED else s.gateway
     method = STOPS.get(scenario)
     before = ended_early(s.calculator, method)
-    tab.run(scenario, gateway)
+    tab.run(mode, scenario, gateway)
     if method:
         wait_for(f"the backend ends {method}", lambda: ended_early(s.calculator, method) > before, 1)
-    gateway.assert_nothing_live()
+    assert_quiet(gateway)
 
 
-def each_client(variant):
-    @test(80)
+def each_client(client):
+    @test(120)
     def run(s):
-        failures = []
-        tab = Tab(s.browser, variant)
-        for scenario in VARIANTS[variant]:
-            try:
-                play(s, tab, scenario)
-            except (AssertionError, Late) as failure:
-                failures.append(f"{scenario}: {failure}")
+        failures, count = [], 0
+        tab = Tab(s.browser, client)
+        for mode, scenarios in CLIENTS[client].items():
+            for scenario in scenarios:
+                count += 1
+                try:
+                    play(s, tab, mode, scenario)
+                except (AssertionError, Late) as failure:
+                    failures.append(f"{mode} {scenario}: {failure}")
         tab.close()
         assert not failures, "\n".join(failures)
-        return len(VARIANTS[variant])
-    run.__name__ = "test_" + "_".join(variant)
+        for gateway in (s.gateway, s.asked):
+            gateway.assert_nothing_live()
+        return count
+    run.__name__ = "test_" + client
 
 
-for each in VARIANTS:
+for each in CLIENTS:
     each_client(each)
 
 
 # --- all of them at once --------------------------------------------------------------------------------------------------
 
-def hold(variant):
-    """Arguments of hold_stream: a client that shows messages only at the end cannot wait for the first."""
-    return {"wait": "arrives_as_it_is_sent" in VARIANTS[variant]}
+def hold_streams(opened, gateway, **arguments):
+    """Opens a stream of every client in every mode, and waits for its first message where the client shows that."""
+    for client, mode in VARIANTS:
+        wait = INCREMENTAL[0] in CLIENTS[client][mode]
+        opened[client].run(mode, "hold_stream", gateway, slot=mode, wait=wait, **arguments)
+    wait_for("all streams run", lambda: gateway.metric("drawbridge_upstream_calls_open") == len(VARIANTS))
 
 
 @test(60)
 def test_closed_tabs(s):
     """A tab that is closed ends its calls at the backend within a second."""
-    for scenario, method in (("hold_unary", "SlowSquareRoot"), ("hold_stream", "Flood")):
-        opened = {variant: Tab(s.browser, variant) for variant in VARIANTS}
-        for variant, tab in opened.items():
-            before = ended_early(s.calculator, method)
-            running = s.gateway.metric("drawbridge_upstream_calls_total")
-            tab.run(scenario, s.gateway, **hold(variant))
-            wait_for("the call starts", lambda: s.gateway.metric("drawbridge_upstream_calls_total") > running)
-            tab.close()
-            wait_for(f"{method} of {tab.name} ends", lambda: ended_early(s.calculator, method) > before, 1)
+    for client, modes in CLIENTS.items():
+        tab = Tab(s.browser, client)
+        before = [ended_early(s.calculator, method) for method in ("SlowSquareRoot", "Flood")]
+        for mode in modes:
+            tab.run(mode, "hold_unary", s.gateway, slot=mode + " unary")
+            tab.run(mode, "hold_stream", s.gateway, slot=mode, wait=INCREMENTAL[0] in modes[mode])
+        wait_for("the calls run", lambda: s.gateway.metric("drawbridge_upstream_calls_open") == 2 * len(modes))
+        tab.close()
+        wait_for(f"the backend ends the calls of {client}", lambda:
+                 [ended_early(s.calculator, method) - len(modes) for method in ("SlowSquareRoot", "Flood")] == before, 1)
     s.gateway.assert_nothing_live()
     return 2 * len(VARIANTS)
 
@@ -217,19 +228,17 @@ def test_killed_upstream(s):
     """Calls in progress are UNAVAILABLE and never a success; calls work within five seconds of the upstream's return."""
     address = f"127.0.0.1:{free_port()}"
     with Calculator(listen=address) as calculator, Gateway(address, *s.policy) as gateway, tabs(s.browser) as opened:
-        for variant, tab in opened.items():
-            tab.run("hold_stream", gateway, **hold(variant))
-        wait_for("all calls run", lambda: gateway.metric("drawbridge_upstream_calls_open") == len(opened))
+        hold_streams(opened, gateway)
         calculator.crash()
-        for tab in opened.values():
-            outcome = tab.run("outcome", gateway)
-            equal((outcome["ok"], outcome.get("code")), (False, 14), f"outcome of {tab.name}: {outcome}")
-        gateway.assert_nothing_live()
+        for client, mode in VARIANTS:
+            outcome = opened[client].run(mode, "outcome", gateway, slot=mode)
+            equal((outcome["ok"], outcome.get("code")), (False, 14), f"outcome of {client} {mode}: {outcome}")
+        assert_quiet(gateway)
         with Calculator(listen=address):
             returned = time.monotonic()
-            for tab in opened.values():
-                tab.run("recover", gateway, seconds=5 - (time.monotonic() - returned))
-            gateway.assert_nothing_live()
+            for client, mode in VARIANTS:
+                opened[client].run(mode, "recover", gateway, seconds=5 - (time.monotonic() - returned))
+            assert_quiet(gateway)
     return 2 * len(VARIANTS)
 
 
@@ -237,12 +246,12 @@ def test_killed_upstream(s):
 def test_silent_streams(s):
     """A stream without a message for twenty seconds stays open."""
     with tabs(s.browser) as opened:
+        hold_streams(opened, s.asked, metadata={"x-count": "2", "x-pause": str(SECONDS_SILENT)})
         started = time.monotonic()
-        for variant, tab in opened.items():
-            tab.run("hold_stream", s.asked, metadata={"x-count": "2", "x-pause": str(SECONDS_SILENT)}, **hold(variant))
-        for tab in opened.values():
-            equal(tab.run("outcome", s.asked), {"ok": True, "messages": 2}, f"outcome of {tab.name}")
-        assert time.monotonic() - started > SECONDS_SILENT
+        for client, mode in VARIANTS:
+            outcome = opened[client].run(mode, "outcome", s.asked, slot=mode)
+            equal(outcome, {"ok": True, "messages": 2}, f"outcome of {client} {mode}")
+        assert time.monotonic() - started > SECONDS_SILENT / 2
     s.asked.assert_nothing_live()
     return len(VARIANTS)
 
@@ -251,9 +260,10 @@ def test_silent_streams(s):
 def test_refused_pages(s):
     """A page that --cors-origin does not name gets nowhere: no call goes upstream."""
     calls = s.gateway.metric("drawbridge_upstream_calls_total")
-    for variant in VARIANTS:
-        tab = Tab(s.browser, variant, "other.test")
-        tab.run("refused", s.gateway)
+    for client, modes in CLIENTS.items():
+        tab = Tab(s.browser, client, "other.test")
+        for mode in modes:
+            tab.run(mode, "refused", s.gateway)
         tab.close()
     equal(s.gateway.metric("drawbridge_upstream_calls_total"), calls, "calls that went upstream")
     s.gateway.assert_nothing_live()

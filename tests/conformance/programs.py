@@ -2,6 +2,7 @@
 with this process, whichever way it ends.  The runner does not look at how they end: who does finds a gateway's log in the folder
 CONFORMANCE_LOGS, and a file there named fault-* for each that ended badly."""
 import ctypes
+import http.client
 import os
 import pathlib
 import re
@@ -18,7 +19,7 @@ TOOLS = ROOT / "build/test-deps/bin"
 DESCRIPTORS = ROOT / "build/test-deps/conformance.binpb"
 BIN_DIR = pathlib.Path(os.environ.get("DRAWBRIDGE_BIN_DIR", ROOT / "build/dev"))
 
-LISTENING = re.compile(rb"^listening on 127\.0\.0\.1:(\d+) \(http\)$", re.M)
+LISTENING = re.compile(rb"^listening on 127\.0\.0\.1:(\d+) \((http|admin)\)$", re.M)
 UNLIMITED = 2**31 - 1
 
 
@@ -63,19 +64,31 @@ class Gateway:
         self.log = tempfile.NamedTemporaryFile(prefix="gateway-", suffix=".log", dir=folder, delete=not folder)
         self.process = subprocess.Popen(
             [BIN_DIR / "drawbridge", "serve", "--upstream", f"127.0.0.1:{upstream_port}", "--listen", "127.0.0.1:0",
-             "--admin", "off", "--workers", "1", "--console", "off", "--descriptors", DESCRIPTORS, *map(str, flags)],
+             "--admin", "127.0.0.1:0", "--workers", "1", "--console", "off", "--descriptors", DESCRIPTORS, *map(str, flags)],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=_die_with_parent)
-        self.port = self._wait_for_port()
+        self.port = self._wait_until_ready()
 
-    def _wait_for_port(self):
+    def _wait_until_ready(self):
+        """The port of its HTTP listener."""
         end = time.monotonic() + 8
         while time.monotonic() < end and self.process.poll() is None:
-            found = LISTENING.search(self.text())
-            if found:
-                return int(found[1])
+            ports = {role: int(port) for port, role in LISTENING.findall(self.text())}
+            if len(ports) == 2 and self._ready(ports[b"admin"]):
+                return ports[b"http"]
             time.sleep(0.005)
         self.process.kill()
-        raise RuntimeError("the gateway does not listen: " + self.text().decode(errors="replace")[-2000:])
+        raise RuntimeError("the gateway is not ready: " + self.text().decode(errors="replace")[-2000:])
+
+    @staticmethod
+    def _ready(port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
 
     def text(self):
         return os.pread(self.log.fileno(), 1 << 24, 0)

@@ -31,7 +31,7 @@ function make(url, format) {
     unary(name, request, options = {}) {
       const path = `${url}/Calculator/${name}`;
       if (options.signal) {
-        return client.thenableCall(path, request, fields(options), descriptor(name), { signal: options.signal })
+        return client.unaryCall(path, request, fields(options), descriptor(name), { signal: options.signal })
           .catch(error => { throw options.signal.aborted ? cancelled() : callError(error); });
       }
       return new Promise((resolve, reject) => {

@@ -1,11 +1,12 @@
 // @protobuf-ts/grpcweb-transport in both of its formats.
 import { GrpcWebFetchTransport } from '@protobuf-ts/grpcweb-transport';
 import { CalculatorClient } from 'gen/protobuf-ts/calculator.client';
-import { CallError, detailsOf, lowerFirst, plain } from './calls.js';
+import { CallError, detailsOf, plain } from './calls.js';
 import { serve } from './scenarios.js';
 
 const fieldsOf = metadata => plain(Object.entries(metadata).map(([name, value]) => [name, [value].flat().join(', ')]));
-const callError = ({ code, message, meta }) => new CallError(code, message, detailsOf(fieldsOf(meta ?? {})));
+// The library hands out grpc-message as it came, percent-encoded.
+const callError = ({ code, message, meta }) => new CallError(code, decodeURIComponent(message), detailsOf(fieldsOf(meta ?? {})));
 const options = ({ metadata, timeoutMs, signal }) => ({ meta: metadata, timeout: timeoutMs, abort: signal });
 
 async function report(call, { onHeaders, onTrailers }) {
@@ -15,10 +16,14 @@ async function report(call, { onHeaders, onTrailers }) {
 
 function make(baseUrl, format) {
   const client = new CalculatorClient(new GrpcWebFetchTransport({ baseUrl, format }));
+  const start = (name, request, how) => {
+    const method = client.methods.find(each => each.name === name);
+    return client[method.localName](method.I.create(request), options(how)); // the library wants whole messages
+  };
   return {
     async unary(name, request, how = {}) {
       try {
-        const call = client[lowerFirst(name)](request, options(how));
+        const call = start(name, request, how);
         const { response } = await call;
         await report(call, how);
         return response;
@@ -28,7 +33,7 @@ function make(baseUrl, format) {
     },
     async *stream(name, request, how = {}) {
       try {
-        const call = client[lowerFirst(name)](request, options(how));
+        const call = start(name, request, how);
         yield* call.responses;
         await report(call, how);
       } catch (error) {

@@ -36,7 +36,7 @@ const within = (ms, started, what) =>
 const pattern = length => Uint8Array.from({ length }, (_, i) => i * 31);
 const sameBytes = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-let held; // the outcome of the call that hold_* left open
+const held = new Map(); // slot -> the outcome of the call that a hold_* left open there
 
 const scenarios = {
   async unary(client) {
@@ -71,7 +71,8 @@ const scenarios = {
   async large_messages(client) {
     const payload = pattern(3 << 20);
     ok(sameBytes((await client.unary('Echo', { payload })).payload, payload), 'the payload came back changed');
-    await failure(client.unary('Echo', { payload: new Uint8Array(4400 << 10) }), RESOURCE_EXHAUSTED);
+    for (const length of [4400 << 10, 9 << 20])
+      await failure(client.unary('Echo', { payload: new Uint8Array(length) }), RESOURCE_EXHAUSTED);
   },
   async many_at_once(client) {
     const replies = await Promise.all(Array.from({ length: 200 }, (_, n) => client.unary('SquareRoot', { value: n * n })));
@@ -166,20 +167,21 @@ const scenarios = {
   },
 
   // Leaves a call open; outcome() tells how it ended.
-  async hold_unary(client) {
-    held = client.unary('SlowSquareRoot', { value: 4, delay: delay(40_000) });
-    held.catch(() => {});
+  async hold_unary(client, { slot }) {
+    held.set(slot, client.unary('SlowSquareRoot', { value: 4, delay: delay(40_000) }));
+    held.get(slot).catch(() => {});
   },
-  async hold_stream(client, { count = 100_000, ms = 50, metadata = {}, wait = true }) {
-    const messages = client.stream('Flood', { count: BigInt(count), size: 10, delay: delay(ms) }, { metadata });
+  async hold_stream(client, { slot, metadata = {}, wait = true }) {
+    const messages = client.stream('Flood', { count: 100_000n, size: 10, delay: delay(50) }, { metadata });
     await new Promise((first, reject) => {
-      held = (async () => { let n = 0; for await (const _ of messages) { n++; first(); } return n; })();
-      held.catch(reject);
+      const call = (async () => { let n = 0; for await (const _ of messages) { n++; first(); } return n; })();
+      held.set(slot, call);
+      call.catch(reject);
       if (!wait) first();
     });
   },
-  outcome: () => held.then(value => ({ ok: true, messages: typeof value === 'number' ? value : 1 }),
-    error => ({ ok: false, code: error.code, message: error.message })),
+  outcome: (_, { slot }) => held.get(slot).then(messages => ({ ok: true, messages }),
+    ({ code, message }) => ({ ok: false, code, message })),
 
   // Calls until one succeeds; how long that took.
   async recover(client, { seconds }) {

@@ -78,6 +78,36 @@ static void base64_round_trip(void **state)
     }
 }
 
+/* Every byte at every place of a text that is longer than a block, decoded over itself too. */
+static void base64_knows_its_digits(void **state)
+{
+    (void)state;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { LEN = 44 };
+    for (size_t at = 0; at < LEN; at++) {
+        for (unsigned c = 0; c < 256; c++) {
+            uint8_t text[LEN], out[LEN / 4 * 3 + 2];
+            memset(text, 'A', LEN);
+            text[at] = (uint8_t)c;
+            const char *digit = c ? strchr(digits, (int)c) : NULL;
+            unsigned value = c == '-'   ? 62
+                             : c == '_' ? 63
+                             : digit    ? (unsigned)(digit - digits)
+                                        : 64;
+            ssize_t len = text_base64_decode(slice_from(text, LEN), out);
+            bool padding = c == '=' && at == LEN - 1;
+            assert_int_equal(len, padding ? 32 : value < 64 ? 33 : -EINVAL);
+            for (size_t i = 0; value < 64 && i < 33; i++) {
+                unsigned group = i / 3 == at / 4 ? value << (18 - at % 4 * 6) : 0;
+                assert_int_equal(out[i], group >> (16 - i % 3 * 8) & 0xff);
+            }
+            assert_int_equal(text_base64_decode(slice_from(text, LEN), text), len);
+            if (len > 0)
+                assert_memory_equal(text, out, (size_t)len);
+        }
+    }
+}
+
 static void decimal_numbers(void **state)
 {
     (void)state;
@@ -120,8 +150,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_follows_rfc3629), cmocka_unit_test(base64_both_alphabets),
-        cmocka_unit_test(base64_round_trip),    cmocka_unit_test(decimal_numbers),
-        cmocka_unit_test(percent_messages),     cmocka_unit_test(percent_urls),
+        cmocka_unit_test(base64_round_trip),    cmocka_unit_test(base64_knows_its_digits),
+        cmocka_unit_test(decimal_numbers),      cmocka_unit_test(percent_messages),
+        cmocka_unit_test(percent_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

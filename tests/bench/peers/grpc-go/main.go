@@ -1,4 +1,5 @@
-// Calculator.SquareRoot with grpc-go and its generated code, every option at its default.
+// Calculator.SquareRoot and the service Bench with grpc-go and its generated code, every option at its default: a stream
+// has one DATA frame per message.
 //
 //	GOMAXPROCS=1 grpc-go 127.0.0.1:PORT
 package main
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
 	"square_root/pb"
@@ -28,6 +30,28 @@ func (calculator) SquareRoot(_ context.Context, in *pb.Number) (*pb.Number, erro
 	return &pb.Number{Value: float32(math.Sqrt(float64(in.Value)))}, nil
 }
 
+type bench struct {
+	pb.UnimplementedBenchServer
+}
+
+func (bench) Flood(in *pb.FloodRequest, stream pb.Bench_FloodServer) error {
+	reply := &pb.FloodReply{Payload: make([]byte, in.Size)}
+	for reply.Index = 0; reply.Index < in.Count; reply.Index++ {
+		if err := stream.Send(reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (bench) Echo(_ context.Context, in *pb.EchoMessage) (*pb.EchoMessage, error) {
+	return in, nil
+}
+
+func (bench) EchoRecords(_ context.Context, in *pb.Records) (*pb.Records, error) {
+	return in, nil
+}
+
 func main() {
 	listener, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
@@ -35,5 +59,7 @@ func main() {
 	}
 	server := grpc.NewServer()
 	pb.RegisterCalculatorServer(server, calculator{})
+	pb.RegisterBenchServer(server, bench{})
+	reflection.Register(server)
 	log.Fatal(server.Serve(listener))
 }

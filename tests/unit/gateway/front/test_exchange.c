@@ -275,11 +275,11 @@ static void test_discard_bound(void **state)
     static uint8_t piece[1 << 20];
     in_open = exchange_discard_upload;
     struct exchange *ex = begin("POST", "/own", "Host: a\nTransfer-Encoding: chunked\n");
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 17; i++) {
         assert_false(exchange_discarded_too_much(ex));
         exchange_take_body(ex, slice_from(piece, sizeof piece));
     }
-    assert_false(exchange_discarded_too_much(ex)); /* 4 MiB and 1 */
+    assert_false(exchange_discarded_too_much(ex)); /* 4 messages of 4 MiB, and 1 */
     exchange_take_body(ex, SLICE("x"));
     assert_true(exchange_discarded_too_much(ex));
     exchange_close(ex);
@@ -380,6 +380,66 @@ static void test_shedding(void **state)
     exchange_close(ex);
 }
 
+static void upgrade(struct exchange *ex)
+{
+    struct metadata_entry field = {SLICE("x-accept"), SLICE("yes")};
+    struct metadata fields = {.entries = &field, .count = 1};
+    exchange_upgrade(ex, SLICE("websocket"), &fields);
+}
+
+static void test_upgrade(void **state)
+{
+    (void)state;
+    static uint8_t piece[EXCHANGE_HIGH_WATER];
+    in_open = upgrade;
+    struct exchange *ex = begin("GET", "/own/a?b", "Host: a\nOrigin: http://localhost\nX-Y: z\n");
+    const struct exchange_request *req = exchange_request(ex);
+    in_open = NULL; /* another request takes the place that the first was read from */
+    exchange_close(
+        begin("GET", "/other", "Host: b\nX: something else, quite long, to overwrite it\n"));
+    assert_true(slice_equal(req->path, SLICE("/own/a")) && slice_equal(req->query, SLICE("b")));
+    assert_true(slice_equal(req->host, SLICE("a")));
+    assert_true(slice_equal(metadata_get(&req->headers, SLICE("x-y")), SLICE("z")));
+    exchange_commit(ex);
+    assert_true(ex->upgraded && ex->http_status == 101);
+    assert_int_equal(ex->head.count, 2); /* no fields for cross-origin readers */
+    assert_true(slice_equal(metadata_get(&ex->head, SLICE("upgrade")), SLICE("websocket")));
+    transcript[0] = 0;
+    exchange_take_body_end(ex); /* of the request: says nothing of the bytes that follow */
+    exchange_take_body(ex, SLICE("raw"));
+    exchange_pause_upload(ex);
+    assert_int_equal(exchange_take_body(ex, SLICE("more")), 0);
+    assert_string_equal(transcript, "body:raw ");
+    /* Told "full", it hears when there is room, also if it wrote something small meanwhile. */
+    assert_false(exchange_write(ex, slice_from(piece, sizeof piece)));
+    exchange_drop_output(ex, EXCHANGE_HIGH_WATER / 4);
+    assert_false(exchange_write(ex, SLICE("pong")));
+    exchange_drop_output(ex, EXCHANGE_HIGH_WATER / 2);
+    assert_string_equal(transcript, "body:raw writable ");
+    exchange_close(ex);
+}
+
+static void test_what_may_be_upgraded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *fields;
+        bool wanted;
+    } rows[] = {
+        {"GET", "Host: a\n", true},
+        {"GET", "Host: a\nContent-Length: 0\n", true},
+        {"GET", "Host: a\nContent-Length: 1\n", false},
+        {"GET", "Host: a\nTransfer-Encoding: chunked\n", false},
+        {"POST", "Host: a\n", false},
+        {"HEAD", "Host: a\n", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct exchange *ex = begin(rows[i].method, "/own", rows[i].fields);
+        assert_int_equal(exchange_request(ex)->upgradable, rows[i].wanted);
+        exchange_close(ex);
+    }
+}
+
 static void test_recycling(void **state)
 {
     (void)state;
@@ -410,6 +470,8 @@ int main(void)
         TEST(test_refusals_reach_no_protocol),
         TEST(test_preflight_and_fields),
         TEST(test_shedding),
+        TEST(test_upgrade),
+        TEST(test_what_may_be_upgraded),
         TEST(test_recycling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include "fakes/fake_call.h"
 #include "fakes/fake_exchange.h"
 #include "gateway/protocol/protocols.h"
-#include "gateway/schema/schema.h"
+#include "gateway/schema/routes.h"
 #include "grpc/frame.h"
 
 static struct config config;
@@ -22,6 +22,8 @@ static int fixture_setup(void **state)
     context = (struct context){.config = &config, .loop = loop_new()};
     context.schema = schema_load_files(files, 1, &st);
     assert_non_null(context.schema);
+    context.routes = routes_build(context.schema, NULL, 0, &st);
+    assert_non_null(context.routes);
     fake_call_reset();
     return 0;
 }
@@ -31,6 +33,7 @@ static int fixture_teardown(void **state)
     (void)state;
     fake_exchange_close(&fx);
     fake_call_reset();
+    routes_unref(context.routes);
     schema_unref(context.schema);
     loop_free(context.loop);
     return 0;

@@ -169,7 +169,70 @@ static void unknown_encoding_lists_what_is_known(void **state)
     (void)state;
     start(SQRT, "snappy");
     assert_int_equal(trailer_status(), STATUS_UNIMPLEMENTED);
+    expect_answer("grpc-accept-encoding", "identity,gzip");
     assert_int_equal(fake_call_count(), 0);
+}
+
+static void unknown_formats_are_415(void **state)
+{
+    (void)state;
+    fake_exchange_init(&fx, &context, METHOD_POST, SQRT);
+    fake_exchange_header(&fx, "content-type", "application/grpc-web+thrift");
+    assert_true(protocol_grpc_web.matches(&fx.request, &context));
+    fake_exchange_open(&fx, &protocol_grpc_web);
+    assert_int_equal(fx.http_status, 415);
+    assert_int_equal(trailer_status(), STATUS_UNIMPLEMENTED);
+    assert_int_equal(fake_call_count(), 0);
+    fake_exchange_close(&fx);
+    static const char *const others[] = {"application/grpc", "application/grpc-webby",
+                                         "text/plain"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        fake_exchange_init(&fx, &context, METHOD_POST, SQRT);
+        fake_exchange_header(&fx, "content-type", others[i]);
+        assert_false(protocol_grpc_web.matches(&fx.request, &context));
+        fake_exchange_open(&fx, &protocol_rest);
+        fake_exchange_close(&fx);
+    }
+}
+
+static void formats_pass_both_ways(void **state)
+{
+    (void)state;
+    fake_exchange_init(&fx, &context, METHOD_POST, SQRT);
+    fake_exchange_header(&fx, "content-type", "application/grpc-web+JSON");
+    fake_exchange_open(&fx, &protocol_grpc_web);
+    fake_exchange_body(&fx, SLICE(NUMBER_16));
+    struct fake_call *call = fake_call_last();
+    assert_true(slice_equal(call->format, SLICE("json")));
+    call->reply_format = SLICE("other");
+    fake_call_headers(call, NULL);
+    fake_call_status(call, STATUS_OK, NULL, NULL);
+    expect_answer("content-type", "application/grpc-web+other");
+    fake_exchange_close(&fx);
+    fake_exchange_init(&fx, &context, METHOD_POST, SQRT);
+    fake_exchange_header(&fx, "content-type", "application/grpc-web+json");
+    fake_exchange_open(&fx, &protocol_grpc_web);
+    fake_exchange_body(&fx, SLICE(NUMBER_16));
+    fake_call_headers(fake_call_last(), NULL);
+    expect_answer("content-type", "application/grpc-web+json");
+}
+
+/* Behind part of a message nothing can be said any more. */
+static void a_reply_torn_inside_a_message_is_broken_off(void **state)
+{
+    (void)state;
+    start(SQRT, NULL);
+    fake_exchange_body(&fx, SLICE(NUMBER_16));
+    fake_exchange_body_end(&fx);
+    struct fake_call *call = fake_call_last();
+    fake_call_headers(call, NULL);
+    call->mid_frame = true;
+    fake_call_frames(call, SLICE("\0\0\1\0\0abc"));
+    fake_call_status(call, STATUS_UNAVAILABLE, "gone", NULL);
+    assert_true(fx.aborted);
+    assert_false(fx.ended);
+    expect_body(SLICE("\0\0\1\0\0abc"));
+    assert_int_equal(fx.outcome.code, STATUS_UNAVAILABLE);
 }
 
 static void wrong_verb_is_405(void **state)
@@ -295,6 +358,9 @@ int main(void)
         SCENARIO(compressed_requests_are_measured),
         SCENARIO(unknown_encoding_lists_what_is_known),
         SCENARIO(wrong_verb_is_405),
+        SCENARIO(unknown_formats_are_415),
+        SCENARIO(formats_pass_both_ways),
+        SCENARIO(a_reply_torn_inside_a_message_is_broken_off),
         SCENARIO(deadlines),
         SCENARIO(metadata_passes_without_hop_by_hop_fields),
         SCENARIO(a_slow_browser_pauses_the_call),

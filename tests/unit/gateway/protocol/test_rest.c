@@ -84,7 +84,10 @@ static void refusals(void **state)
     expect_error(405, 12, "POST");
     expect_answer("allow", "POST");
     fake_exchange_close(&fx);
-    start(METHOD_POST, "/Calculator/SquareRoot", "text/plain");
+    fake_exchange_init(&fx, &context, METHOD_POST, "/Calculator/SquareRoot");
+    fake_exchange_header(&fx, "content-type", "text/plain");
+    fake_exchange_header(&fx, "accept", "*/*");
+    fake_exchange_open(&fx, &protocol_rest);
     expect_error(415, 3, "content type");
     fake_exchange_close(&fx);
     start(METHOD_POST, "/Calculator/Statistics", "application/json");
@@ -93,6 +96,18 @@ static void refusals(void **state)
     post("/Calculator/SquareRoot", "{\"valu\":16}");
     expect_error(400, 3, "valu");
     assert_int_equal(fake_call_count(), 0);
+}
+
+/* It may be a gRPC or a Connect client, which would take JSON for an error of its own protocol. */
+static void refusals_are_text_for_who_shows_no_sign_of_json(void **state)
+{
+    (void)state;
+    start(METHOD_POST, "/Calculator/SquareRoot", "image/jpeg");
+    assert_int_equal(fx.http_status, 415);
+    expect_answer("content-type", "text/plain; charset=utf-8");
+    expect_body(SLICE("/Calculator/SquareRoot: the content type must be application/json or "
+                      "application/grpc-web\n"));
+    assert_true(fx.ended);
 }
 
 static void oversized_bodies_are_413(void **state)
@@ -212,6 +227,7 @@ int main(void)
         SCENARIO(an_empty_body_is_an_empty_message),
         SCENARIO(errors_have_http_status_and_json),
         SCENARIO(refusals),
+        SCENARIO(refusals_are_text_for_who_shows_no_sign_of_json),
         SCENARIO(oversized_bodies_are_413),
         SCENARIO(streams_as_array_and_lines),
         SCENARIO(an_empty_stream_is_an_empty_array),

@@ -386,6 +386,67 @@ static void every_row_in_every_mode(void **state)
         }
 }
 
+static void open_frames(struct fixture *f, size_t max_message_len)
+{
+    struct metadata md;
+    setup(f, FRAMES);
+    f->r.max_message_len = max_message_len;
+    fill(&md, &f->arena, GRPC);
+    reply_headers(&f->r, &md, false);
+}
+
+/* So that a status can follow wherever the upstream stops. */
+static void short_frames_come_whole(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct metadata md;
+    open_frames(&f, 4096);
+    feed(&f, SLICE(PING "\0\0\0\0\4pi"), SIZE_MAX);
+    assert_true(slice_equal(buf_slice(&f.rec.frames), SLICE(PING)));
+    assert_false(f.r.mid_frame);
+    feed(&f, SLICE("ng\0\0"), SIZE_MAX);
+    assert_true(slice_equal(buf_slice(&f.rec.frames), SLICE(PING PING)));
+    fill(&md, &f.arena, "grpc-status: 0\n");
+    reply_end(&f.r, &md);
+    assert_int_equal(f.r.status.code, STATUS_INTERNAL);
+    assert_false(f.r.mid_frame);
+    teardown(&f);
+}
+
+static void long_frames_pass_as_they_come(void **state)
+{
+    (void)state;
+    enum { LEN = 60000, PIECE = 5000 };
+    static uint8_t frame[FRAME_PREFIX_LEN + LEN];
+    struct fixture f;
+    open_frames(&f, LEN);
+    frame_write_prefix(frame, 0, LEN);
+    for (size_t at = 0; at < sizeof frame; at += PIECE) {
+        size_t len = sizeof frame - at < PIECE ? sizeof frame - at : PIECE;
+        feed(&f, slice_from(frame + at, len), SIZE_MAX);
+        assert_true(at + len - buf_len(&f.rec.frames) <= 16 * 1024);
+        assert_int_equal(f.r.mid_frame, at + len > 16 * 1024 && at + len < sizeof frame);
+    }
+    assert_true(slice_equal(buf_slice(&f.rec.frames), slice_from(frame, sizeof frame)));
+    feed(&f, slice_from(frame, 30000), SIZE_MAX); /* whole frame before, long begin behind */
+    assert_true(f.r.mid_frame);
+    reply_end(&f.r, NULL);
+    assert_true(f.r.mid_frame);
+    teardown(&f);
+}
+
+static void messages_before_a_bad_one_are_delivered(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_frames(&f, 100);
+    feed(&f, SLICE(PING "\0\0\0\0\x70"), SIZE_MAX);
+    assert_true(slice_equal(buf_slice(&f.rec.frames), SLICE(PING)));
+    assert_int_equal(f.r.status.code, STATUS_RESOURCE_EXHAUSTED);
+    teardown(&f);
+}
+
 static void http_statuses(void **state)
 {
     (void)state;
@@ -569,9 +630,15 @@ static void mid_frame_is_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_in_every_mode),   cmocka_unit_test(http_statuses),
-        cmocka_unit_test(details_must_agree),        cmocka_unit_test(gzip),
-        cmocka_unit_test(gzip_passes_or_is_decoded), cmocka_unit_test(held_while_paused),
+        cmocka_unit_test(every_row_in_every_mode),
+        cmocka_unit_test(short_frames_come_whole),
+        cmocka_unit_test(long_frames_pass_as_they_come),
+        cmocka_unit_test(messages_before_a_bad_one_are_delivered),
+        cmocka_unit_test(http_statuses),
+        cmocka_unit_test(details_must_agree),
+        cmocka_unit_test(gzip),
+        cmocka_unit_test(gzip_passes_or_is_decoded),
+        cmocka_unit_test(held_while_paused),
         cmocka_unit_test(mid_frame_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

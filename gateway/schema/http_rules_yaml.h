@@ -1,0 +1,26 @@
+/* http_rules_yaml: HTTP rules kept in a file beside the schema: the YAML form of
+ * google.api.Service (google/api/service.proto), of which the section `http` counts:
+ *     http:
+ *       rules:
+ *       - selector: pkg.Service.Method
+ *         get: /v1/shelves/{name}
+ *         additional_bindings:
+ *         - post: /v1/shelves:get
+ *           body: "*"
+ * Names are accepted in snake_case and lowerCamelCase.  The other sections of such a file are known
+ * by name and passed over.  Whether a rule fits its method is judged by http_route.h. */
+#pragma once
+#include "gateway/schema/http_rules.h"
+
+enum { HTTP_RULES_YAML_MAX_BYTES = 4 << 20, HTTP_RULES_YAML_MAX_RULES = 20000 };
+
+/* Reads a file.  *rules and all texts are the arena's; the rules are in the order of the file, each
+ * followed by its additional bindings, as routes_build() wants them; `source` is a copy of the
+ * path, `line` is set.  Zero rules are legal.  False with *st: INVALID_ARGUMENT that begins with
+ * "FILE:LINE:COLUMN: " (unknown and duplicate keys, wrong types, broken YAML; "FILE: " when it
+ * cannot be read), or RESOURCE_EXHAUSTED. */
+bool http_rules_yaml_load(const char *path, struct arena *arena, struct http_rule **rules,
+                          size_t *count, struct status *st);
+/* The same for a text; `source` stands in errors. */
+bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *arena,
+                           struct http_rule **rules, size_t *count, struct status *st);
