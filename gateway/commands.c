@@ -16,17 +16,13 @@ static const struct command command_help = {
 
 /* Planned commands are rows without run(). */
 static const struct command planned[] = {
-    {.name = "routes", .summary = "list HTTP routes and the rule each comes from"},
-    {.name = "check", .summary = "validate a configuration without starting"},
     {.name = "contrast", .summary = "measure REST against gRPC-Web and gRPC"},
-    {.name = "openapi", .summary = "print an OpenAPI document"},
-    {.name = "descriptors", .summary = "write the descriptor set"},
 };
 
 static const struct command *const table[] = {
-    &command_serve,       &command_demo,    &command_call, &command_list, &command_describe,
-    &command_healthcheck, &command_version, &command_help, &planned[0],   &planned[1],
-    &planned[2],          &planned[3],      &planned[4],
+    &command_serve,   &command_demo,    &command_call,        &command_list,  &command_describe,
+    &command_routes,  &command_openapi, &command_descriptors, &command_check, &command_healthcheck,
+    &command_version, &command_help,    &planned[0],
 };
 enum { TABLE_LEN = sizeof table / sizeof *table };
 

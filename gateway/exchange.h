@@ -58,6 +58,9 @@ struct exchange_outcome *exchange_outcome(struct exchange *ex);
 void *exchange_alloc(struct exchange *ex, size_t size);
 struct arena *exchange_arena(struct exchange *ex);
 
+/* Before the head: a part of the body is of no use to the client, as of one reply message.  Head and
+ * body are then kept back until the end, as far as the length stays below a bound. */
+void exchange_hold(struct exchange *ex);
 /* The head, once.  Names are lower case and values valid; fields that do not pass
  * metadata_value_valid() are dropped. Copied. */
 void exchange_head(struct exchange *ex, int http_status, const struct metadata *headers);

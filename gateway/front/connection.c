@@ -199,6 +199,12 @@ static void on_limit(void *arg)
     uint64_t next = 0;
     switch ((enum connection_phase)conn->phase) {
     case CONNECTION_FRESH:
+        /* Browsers open connections that they may never use. */
+        if (conn->all->ctx->draining) {
+            why = keepalive_over;
+            break;
+        }
+        /* fall through */
     case CONNECTION_HEAD:
         next = conn->since_ms + limits_of(conn)->header_timeout_ms;
         if (now_of(conn) >= next)
@@ -382,4 +388,15 @@ size_t connections_end_idle(struct connections *all, size_t count, bool kept_ali
             connection_close(conn);
     }
     return ended;
+}
+
+void connections_drain(struct connections *all)
+{
+    connections_end_idle(all, SIZE_MAX, true);
+    LIST_EACH(node, &all->idle)
+    {
+        struct connection *conn = LIST_ENTRY(node, struct connection, node);
+        if (conn->phase == CONNECTION_FRESH)
+            connection_check_at(conn, now_of(conn) + DRAIN_IDLE_MS);
+    }
 }

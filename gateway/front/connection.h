@@ -96,3 +96,6 @@ void connection_cut(struct connection *conn, const char *reason);
 /* Ends up to `count` connections that serve nothing, the longest idle first; returns how many.
  * With `kept_alive` only those that have been served and wait for another request. */
 size_t connections_end_idle(struct connections *all, size_t count, bool kept_alive);
+/* The drain begins: ends those that wait for another request, and soon those that never sent a
+ * byte. */
+void connections_drain(struct connections *all);

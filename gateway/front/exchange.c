@@ -262,7 +262,13 @@ void exchange_head(struct exchange *ex, int http_status, const struct metadata *
     ex->http_status = http_status;
     for (uint32_t i = 0; headers && i < headers->count; i++)
         exchange_copy_field(ex, &headers->entries[i]);
-    ex->all->wake(ex);
+    if (!ex->hold)
+        ex->all->wake(ex);
+}
+
+void exchange_hold(struct exchange *ex)
+{
+    ex->hold = true;
 }
 
 /* The HTTP library's copy of the request goes with the library. */
@@ -312,10 +318,13 @@ bool exchange_write(struct exchange *ex, struct slice data)
         return true;
     }
     exchange_count_buffered(ex, before);
-    if (ex->reply == REPLY_HEAD)
+    size_t limit = ex->hold ? EXCHANGE_HOLD : EXCHANGE_HIGH_WATER;
+    bool full = buf_len(&ex->out) >= limit;
+    ex->hold = ex->hold && !full;
+    if (ex->reply == REPLY_HEAD && !ex->hold)
         ex->all->wake(ex);
     /* Who was told "full" once is told when there is room, whatever is written until then. */
-    ex->blocked |= buf_len(&ex->out) >= EXCHANGE_HIGH_WATER;
+    ex->blocked |= full;
     return !ex->blocked;
 }
 

@@ -14,7 +14,8 @@ enum {
     EXCHANGE_ROOM = 4096,
     EXCHANGE_FIELDS = 24,
     EXCHANGE_HIGH_WATER = 64 << 10,
-    EXCHANGE_LOW_WATER = 32 << 10
+    EXCHANGE_LOW_WATER = 32 << 10,
+    EXCHANGE_HOLD = (1 << 20) + (64 << 10) /* of a response that is kept back until its end */
 };
 
 /* The request half. */
@@ -59,6 +60,7 @@ struct exchange {
     bool body_end_seen; /* by the protocol */
     bool committed;     /* the head was handed to the client's connection */
     bool blocked;       /* exchange_write() answered false */
+    bool hold;          /* exchange_hold(), and the bound is not reached */
     bool must_close;    /* the connection ends with this response */
     bool upgraded;      /* the response is 101, what follows are raw bytes */
     int http_status;

@@ -42,7 +42,7 @@ int front_listen_fd(struct front *front, int listener)
 void front_drain(struct front *front)
 {
     acceptor_drain(&front->acceptor);
-    connections_end_idle(&front->connections, SIZE_MAX, true);
+    connections_drain(&front->connections);
 }
 
 bool front_idle(const struct front *front)

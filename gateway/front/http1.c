@@ -282,11 +282,14 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
     return result;
 }
 
-/* A HEAD response carries the length of the whole body: it waits for the end. */
+/* A HEAD response carries the length of the whole body: it waits for the end.  A response that
+ * broke off while it was held begins all the same: a connection that ends without a byte looks to a
+ * browser as if the request might be sent again. */
 static bool can_commit(const struct exchange *ex)
 {
-    return ex->reply == REPLY_ENDED ||
-           (ex->reply == REPLY_HEAD && ex->request.method != METHOD_HEAD);
+    bool now = ex->hold ? ex->reply == REPLY_ABORTED && ex->http_status
+                        : ex->reply == REPLY_HEAD && ex->request.method != METHOD_HEAD;
+    return ex->reply == REPLY_ENDED || now;
 }
 
 static enum MHD_Result http1_answer(struct http1 *h, struct exchange *ex)
@@ -295,10 +298,10 @@ static enum MHD_Result http1_answer(struct http1 *h, struct exchange *ex)
         exchange_take_body_end(ex);
         h->progress |= ex->body_end_seen;
     }
-    if (ex->reply == REPLY_ABORTED)
-        return MHD_NO;
     if (can_commit(ex))
         return http1_commit(h, ex);
+    if (ex->reply == REPLY_ABORTED)
+        return MHD_NO;
     http1_wait(h, ex->connection);
     return MHD_YES;
 }

@@ -39,19 +39,36 @@ json_t *error_body_text(struct slice message)
     return string;
 }
 
-int error_body_append(struct buf *out, const struct status *st, const struct schema *schema)
+/* An array; NULL when memory is out. */
+static json_t *details_array(const struct status *st, const struct schema *schema)
 {
     struct details details = {json_array(), schema};
-    int error = -ENOBUFS;
-    if (!details.array)
-        return error;
-    error_detail_each(st, add_detail, &details);
-    json_t *body = json_pack("{s:I,s:o,s:o}", "code", (json_int_t)st->raw_code, "message",
-                             error_body_text(status_message(st)), "details", details.array);
+    if (details.array)
+        error_detail_each(st, add_detail, &details);
+    return details.array;
+}
+
+/* Takes the object over. */
+static int append_take(struct buf *out, json_t *body)
+{
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (text)
-        error = buf_append(out, text, strlen(text));
+    int error = text ? buf_append(out, text, strlen(text)) : -ENOBUFS;
     free(text);
     json_decref(body);
     return error;
+}
+
+int error_body_append(struct buf *out, const struct status *st, const struct schema *schema)
+{
+    return append_take(out, json_pack("{s:I,s:o,s:o}", "code", (json_int_t)st->raw_code, "message",
+                                      error_body_text(status_message(st)), "details",
+                                      details_array(st, schema)));
+}
+
+int error_body_append_google(struct buf *out, const struct status *st, int http_status,
+                             const struct schema *schema)
+{
+    return append_take(out, json_pack("{s:{s:i,s:o,s:s,s:o}}", "error", "code", http_status,
+                                      "message", error_body_text(status_message(st)), "status",
+                                      status_name(st->code), "details", details_array(st, schema)));
 }

@@ -108,7 +108,8 @@ enum frames_upload_result frames_upload_pass(struct frames_upload *up, struct ca
     struct frame bad;
     enum frame_result result = frame_walker_feed(&up->walker, bytes, &bad);
     up->messages = up->walker.messages;
-    return frames_upload_judge(up, result, &bad, st) ? send_frames(call, bytes) : FRAMES_UPLOAD_FAILED;
+    return frames_upload_judge(up, result, &bad, st) ? send_frames(call, bytes)
+                                                     : FRAMES_UPLOAD_FAILED;
 }
 
 bool frames_upload_end(const struct frames_upload *up, struct status *st)

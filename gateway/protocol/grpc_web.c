@@ -269,6 +269,8 @@ static void grpc_web_look_up(struct grpc_web *gw)
     gw->one_request = !method->client_streaming;
     if (method->client_streaming)
         exchange_allow_slow_upload(gw->ex);
+    if (!method->server_streaming)
+        exchange_hold(gw->ex);
 }
 
 /* Answers a request that cannot be served, whatever its body holds. */

@@ -10,8 +10,8 @@ import load
 import report
 import table
 from connections import Stream
-from gateway import FOUR, GRPC_WEB, JSON
 from load import Mismatch, Reply
+from scenarios import FOUR, GRPC_WEB, JSON
 
 GOOD = {"content-type": "application/grpc-web+proto"}
 

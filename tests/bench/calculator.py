@@ -3,10 +3,10 @@
 from functools import partial
 
 import load
-from gateway import FOUR, SIXTEEN
 from load import Mismatch, Request
 from peers import LOAD_CPU, SERVER_CPU, SERVERS
 from rounds import Case, Meter
+from scenarios import FOUR, SIXTEEN
 
 CONNECTIONS, STREAMS = 8, 32
 REQUEST = Request("/Calculator/SquareRoot",

@@ -45,6 +45,38 @@ def _call(connection, scenario):
         raise Mismatch("the gateway closed the connection after the call")
 
 
+@contextmanager
+def open_streams(port, count, request, stalled):
+    """`count` gRPC-Web streams that have delivered a message and go on, and one of many large messages that nobody reads."""
+    held = []
+
+    def start(what):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        held.append(connection)
+        connection.request(what.method, what.path, what.body, what.headers)
+        return connection
+
+    try:
+        start(stalled)
+        opened = [start(request) for _ in range(count)]
+        responses = [connection.getresponse() for connection in opened]
+        for response in responses:
+            _read_message(response)
+        yield
+        for response in responses:
+            _read_message(response)
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def _read_message(response):
+    prefix = response.read(5)
+    if response.status != 200 or len(prefix) < 5 or prefix[0] != 0:
+        raise Mismatch(f"a stream does not go on: HTTP {response.status} {prefix!r}")
+    response.read(int.from_bytes(prefix[1:], "big"))
+
+
 @dataclass
 class Stream:
     """A gRPC-Web body as it arrives: counts messages and bytes, keeps the trailer frame."""

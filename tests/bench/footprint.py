@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import connections
-from gateway import GRPC_WEB, first_good_reply
+from gateway import first_good_reply
 from load import BROKEN, Mismatch, Request, frame
 from peers import CALCULATOR, DRAWBRIDGE, ENVOY_GRPC_WEB, NGINX, ROOT, Skipped, gateway_started
+from scenarios import GRPC_WEB
 from table import median
 
 STREAM_METHOD = "Calculator/Flood"

@@ -4,8 +4,6 @@ import calculator
 import gateway
 from table import markdown, median, number, ratio, target, verdict
 
-LIMITS = {**gateway.LIMITS, **calculator.LIMITS}
-SUBJECTS = {**dict.fromkeys(gateway.LIMITS, "drawbridge"), **dict.fromkeys(calculator.LIMITS, "calculator")}
 DISTURBED = 0.10
 
 
@@ -19,14 +17,15 @@ def failed(result):
 def text(result):
     parts = [_conditions(result)]
     for group, programs in result["calls"].items():
-        parts.append(f"### {group}\n\n" + calls_table(programs, SUBJECTS[group], LIMITS[group]))
+        parts.append(f"### {group}\n\n" + _group_table(group, result["calls"]))
     if "footprint" in result:
         parts.append("### Footprint\n\n" + footprint_table(result["footprint"]))
     return "\n\n".join(parts)
 
 
-def calls_table(programs, subject, limits):
-    """Medians of the rounds; a ratio is the subject's CPU time by the row's."""
+def calls_table(programs, subject, limits, limit_us=None, own=()):
+    """Medians of the rounds; a ratio is the subject's CPU time by the row's.  `own` has (title, rounds, limit) of the
+    subject's other calls to compare with."""
     ours = _median(programs.get(subject), "us")
     rows, notes = [], []
     for name, rounds in programs.items():
@@ -34,12 +33,27 @@ def calls_table(programs, subject, limits):
             notes.append(f"- {name}: {rounds}")
         us, limit = _median(rounds, "us"), limits.get(name)
         compared = None if name == subject else ratio(ours, us)
+        goal = [target(limit), verdict(compared, limit)]
+        if name == subject and limit_us is not None:
+            goal = [target(limit_us, " µs"), verdict(us, limit_us)]
         rows.append([name, number(us), " ".join(number(r["us"]) for r in rounds) if us else "-",
                      number(_median(rounds, "rate")), number(_median(rounds, "p50")), number(_median(rounds, "p99")),
-                     number(compared), target(limit), verdict(compared, limit)])
+                     number(compared), *goal])
+    for title, rounds, limit in own:
+        compared = ratio(ours, _median(rounds, "us"))
+        rows.append([f"{subject}, {title}", number(_median(rounds, "us")), *"----", number(compared), target(limit),
+                     verdict(compared, limit)])
     table = markdown(["program", "CPU µs/call", "rounds", "calls/s", "p50 µs", "p99 µs",
                       f"{subject} / it", "target", ""], rows)
     return "\n".join([table, *([""] + notes if notes else [])])
+
+
+def _group_table(group, calls):
+    if group not in gateway.TARGETS:
+        return calls_table(calls[group], "calculator", calculator.LIMITS[group])
+    scenario = gateway.TARGETS[group]
+    own = [(title, calls.get(title, {}).get("drawbridge"), limit) for title, limit in scenario.own_limits.items()]
+    return calls_table(calls[group], "drawbridge", scenario.limits, scenario.limit_us, own)
 
 
 def footprint_table(rows):

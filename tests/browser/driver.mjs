@@ -63,17 +63,17 @@ const commands = {
   async snippet({ source, folder }) {
     const [{ text }] = await bundle({ stdin: { contents: `${source}\nglobalThis.finished = true;`, resolveDir: folder, loader: 'ts' } });
     scripts.set('snippet', text);
-    const lines = [];
     const context = await browser.newContext();
     const page = await context.newPage();
     const failed = new Promise((_, reject) => page.on('pageerror', reject));
-    await page.exposeFunction('printed', line => { lines.push(line); });
     await page.addInitScript(() => {
-      console.log = (...values) => globalThis.printed(values.map(v => (v === Object(v) ? JSON.stringify(v) : String(v))).join(' '));
+      globalThis.lines = [];
+      const text = value => (value === Object(value) ? JSON.stringify(value) : String(value));
+      console.log = (...values) => { globalThis.lines.push(values.map(text).join(' ')); };
     });
     await page.goto(`http://page.test:${port}/snippet.html`);
     await Promise.race([page.waitForFunction('globalThis.finished', null, { timeout: SNIPPET_MS }), failed]);
-    await page.evaluate(() => globalThis.printed.length); // what was printed before is here by now
+    const lines = await page.evaluate('globalThis.lines');
     await context.close();
     return lines;
   },

@@ -198,29 +198,35 @@ for each in CLIENTS:
 
 # --- all of them at once --------------------------------------------------------------------------------------------------
 
-def hold_streams(opened, gateway, **arguments):
-    """Opens a stream of every client in every mode, and waits for its first message where the client shows that."""
-    for client, mode in VARIANTS:
-        wait = INCREMENTAL[0] in CLIENTS[client][mode]
-        opened[client].run(mode, "hold_stream", gateway, slot=mode, wait=wait, **arguments)
-    wait_for("all streams run", lambda: gateway.metric("drawbridge_upstream_calls_open") == len(VARIANTS))
+def hold(opened, gateway, unary=True, **arguments):
+    """Leaves a stream, and a unary call if wanted, of these clients open in every mode.  Streams are past their first message
+    where the client shows that.  The names of the calls as (client, mode, slot)."""
+    before = gateway.metric("drawbridge_upstream_calls_open")
+    calls = []
+    for client, tab in opened.items():
+        for mode, scenarios in CLIENTS[client].items():
+            tab.run(mode, "hold_stream", gateway, slot=mode, wait=INCREMENTAL[0] in scenarios, **arguments)
+            calls.append((client, mode, mode))
+            if unary:
+                tab.run(mode, "hold_unary", gateway, slot=mode + " unary")
+                calls.append((client, mode, mode + " unary"))
+    wait_for("all calls run", lambda: gateway.metric("drawbridge_upstream_calls_open") == before + len(calls))
+    return calls
 
 
 @test(60)
 def test_closed_tabs(s):
     """A tab that is closed ends its calls at the backend within a second."""
+    def ended():
+        return [ended_early(s.calculator, method) for method in ("SlowSquareRoot", "Flood")]
+    count = 0
     for client, modes in CLIENTS.items():
-        tab = Tab(s.browser, client)
-        before = [ended_early(s.calculator, method) for method in ("SlowSquareRoot", "Flood")]
-        for mode in modes:
-            tab.run(mode, "hold_unary", s.gateway, slot=mode + " unary")
-            tab.run(mode, "hold_stream", s.gateway, slot=mode, wait=INCREMENTAL[0] in modes[mode])
-        wait_for("the calls run", lambda: s.gateway.metric("drawbridge_upstream_calls_open") == 2 * len(modes))
+        tab, before = Tab(s.browser, client), ended()
+        count += len(hold({client: tab}, s.gateway))
         tab.close()
-        wait_for(f"the backend ends the calls of {client}", lambda:
-                 [ended_early(s.calculator, method) - len(modes) for method in ("SlowSquareRoot", "Flood")] == before, 1)
+        wait_for(f"the backend ends the calls of {client}", lambda: ended() == [n + len(modes) for n in before], 1)
     s.gateway.assert_nothing_live()
-    return 2 * len(VARIANTS)
+    return count
 
 
 @test(60)
@@ -228,32 +234,32 @@ def test_killed_upstream(s):
     """Calls in progress are UNAVAILABLE and never a success; calls work within five seconds of the upstream's return."""
     address = f"127.0.0.1:{free_port()}"
     with Calculator(listen=address) as calculator, Gateway(address, *s.policy) as gateway, tabs(s.browser) as opened:
-        hold_streams(opened, gateway)
+        calls = hold(opened, gateway)
         calculator.crash()
-        for client, mode in VARIANTS:
-            outcome = opened[client].run(mode, "outcome", gateway, slot=mode)
-            equal((outcome["ok"], outcome.get("code")), (False, 14), f"outcome of {client} {mode}: {outcome}")
+        for client, mode, slot in calls:
+            outcome = opened[client].run(mode, "outcome", gateway, slot=slot)
+            equal((outcome["ok"], outcome.get("code")), (False, 14), f"outcome of {client} {slot}: {outcome}")
         assert_quiet(gateway)
         with Calculator(listen=address):
             returned = time.monotonic()
             for client, mode in VARIANTS:
                 opened[client].run(mode, "recover", gateway, seconds=5 - (time.monotonic() - returned))
             assert_quiet(gateway)
-    return 2 * len(VARIANTS)
+    return len(calls) + len(VARIANTS)
 
 
 @test(60)
 def test_silent_streams(s):
     """A stream without a message for twenty seconds stays open."""
     with tabs(s.browser) as opened:
-        hold_streams(opened, s.asked, metadata={"x-count": "2", "x-pause": str(SECONDS_SILENT)})
+        calls = hold(opened, s.asked, unary=False, metadata={"x-count": "2", "x-pause": str(SECONDS_SILENT)})
         started = time.monotonic()
-        for client, mode in VARIANTS:
-            outcome = opened[client].run(mode, "outcome", s.asked, slot=mode)
+        for client, mode, slot in calls:
+            outcome = opened[client].run(mode, "outcome", s.asked, slot=slot)
             equal(outcome, {"ok": True, "messages": 2}, f"outcome of {client} {mode}")
         assert time.monotonic() - started > SECONDS_SILENT / 2
     s.asked.assert_nothing_live()
-    return len(VARIANTS)
+    return len(calls)
 
 
 @test(60)
@@ -268,6 +274,18 @@ def test_refused_pages(s):
     equal(s.gateway.metric("drawbridge_upstream_calls_total"), calls, "calls that went upstream")
     s.gateway.assert_nothing_live()
     return len(VARIANTS)
+
+
+@test(30)
+def test_pages_of_any_origin(s):
+    """--cors-origin '*' admits every page, without credentials."""
+    with Gateway(s.calculator.address, "--cors-origin", "*") as gateway:
+        tab = Tab(s.browser, "connect_web", "other.test")
+        tab.run("fetch", "unary", gateway)
+        tab.close()
+        tab = Tab(s.browser, "nice_grpc", "other.test")
+        tab.run("http", "refused", gateway)
+        tab.close()
 
 
 # --- README.md ------------------------------------------------------------------------------------------------------------

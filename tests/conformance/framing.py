@@ -5,7 +5,7 @@ import struct
 
 # connectrpc/conformance/v1/config.proto
 HTTP_1, HTTP_2 = 1, 2
-GRPC, GRPC_WEB = 2, 3
+CONNECT, GRPC, GRPC_WEB = 1, 2, 3
 
 
 def read(stream):

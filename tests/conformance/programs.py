@@ -52,7 +52,7 @@ class Upstream:
         self.port = framing.get(framing.decode(framing.read(self.process.stdout)), 2, 0)
 
     def stop(self):
-        self.process.terminate()
+        self.process.kill()  # asked to end, it waits up to 5 s for connections that have not been used
         self.process.wait()
 
 
@@ -73,20 +73,22 @@ class Gateway:
         end = time.monotonic() + 8
         while time.monotonic() < end and self.process.poll() is None:
             ports = {role: int(port) for port, role in LISTENING.findall(self.text())}
-            if len(ports) == 2 and self._ready(ports[b"admin"]):
+            self.admin = ports.get(b"admin")
+            if len(ports) == 2 and self._ask("/readyz")[0] == 200:
                 return ports[b"http"]
             time.sleep(0.005)
         self.process.kill()
         raise RuntimeError("the gateway is not ready: " + self.text().decode(errors="replace")[-2000:])
 
-    @staticmethod
-    def _ready(port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    def _ask(self, path):
+        """(status, body) from the admin listener; status 0 when it does not answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=1)
         try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+        except OSError as failure:
+            return 0, str(failure)
         finally:
             connection.close()
 
@@ -95,14 +97,16 @@ class Gateway:
 
     def stop(self):
         """Ends it; a call that is still open once all clients have gone keeps it from ending and is a fault."""
+        open_things = ""
         self.process.terminate()
         try:
-            code = self.process.wait(10)
+            code = self.process.wait(4)  # the runner waits 5 s for us
         except subprocess.TimeoutExpired:
+            open_things = "\n".join(line for line in self._ask("/metrics")[1].splitlines() if "_open" in line)
             self.process.kill()
             self.process.wait()
-            code = "SIGKILL, 10 s after SIGTERM"
+            code = "SIGKILL, 4 s after SIGTERM"
         if code and os.environ.get("CONFORMANCE_LOGS"):
             fault = pathlib.Path(self.log.name).with_name(f"fault-{self.process.pid}.txt")
-            fault.write_bytes(f"gateway ended with {code}: ".encode() + self.text()[-6000:])
+            fault.write_text(f"gateway ended with {code}: {self.text().decode(errors='replace')[-6000:]}\n{open_things}")
         return not code

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The conformance suite of the Connect project (Go module connectrpc.com/conformance, Apache-2.0; fetched, not contained here)
-through the gateway: as a gRPC-Web server over HTTP/1.1, and as a gRPC client of servers that often answer nonsense.  No case is
-listed as known to fail.  What the runner starts is in tests/conformance/."""
+through the gateway: as a gRPC-Web and as a Connect server over HTTP/1.1, and as a gRPC client of servers that often answer
+nonsense.  No case is listed as known to fail.  What the runner starts is in tests/conformance/."""
 import os
 import pathlib
 import re
@@ -43,9 +43,10 @@ class Runner:
     """One configuration: asks for its cases until each has an outcome.  A call that hangs takes the outcomes of others with it:
     it is asked again alone, and the others without it."""
 
-    def __init__(self, mode, *under_test, only=()):
-        self.argv = [install(), "--mode", mode, "--conf", SUITE / f"{mode}.yaml", "--vv"]
+    def __init__(self, mode, *under_test, conf=None, only=(), skip=()):
+        self.argv = [install(), "--mode", mode, "--conf", SUITE / f"{conf or mode}.yaml", "--vv"]
         self.argv += [word for pattern in only for word in ("--run", pattern)]
+        self.argv += [word for pattern in skip for word in ("--skip", pattern)]
         self.under_test = [SUITE / mode, *under_test]
         self.outcomes = {}  # name: None or what went wrong
 
@@ -121,6 +122,28 @@ def test_limit_of_the_gateway():
 def test_grpc_client():
     """213 cases against the suite's own server, which sends malformed replies on demand, and 152 against grpc-go."""
     Runner("client").ask_all(365, 100)
+
+
+@test(240)
+def test_connect_server():
+    Runner("server", conf="connect_server").ask_all(384, 80)
+
+
+@test(240)
+def test_connect_server_with_a_plain_upstream():
+    """Two cases less: the method that the cases of GET call is not implemented in this upstream."""
+    Runner("server", "--upstream", "grpcserver", conf="connect_server", skip=["Connect with GET/**"]).ask_all(382, 80)
+
+
+@test(120)
+def test_limit_of_the_gateway_in_connect():
+    Runner("server", "--limit", "gateway", conf="connect_server", only=["Server Message Size/**"]).ask_all(20, 40)
+
+
+@test(300)
+def test_grpc_client_behind_connect():
+    """119 cases against the suite's own server and 76 against grpc-go, without compression."""
+    Runner("client", "--protocol", "connect", conf="connect_client").ask_all(195, 100)
 
 
 if __name__ == "__main__":

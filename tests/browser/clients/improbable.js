@@ -55,7 +55,8 @@ function make(host, transport) {
   };
 }
 
+// With credentials the browser asks more of the answers to other origins.
 serve({
-  http: url => make(url, grpc.CrossBrowserHttpTransport({})),
+  http: url => make(url, grpc.CrossBrowserHttpTransport({ withCredentials: true })),
   websocket: url => make(url, grpc.WebsocketTransport()),
 });

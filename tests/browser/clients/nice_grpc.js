@@ -57,4 +57,7 @@ function make(url, transport) {
   };
 }
 
-serve({ http: url => make(url, FetchTransport()), websocket: url => make(url, WebsocketTransport()) });
+serve({
+  http: url => make(url, FetchTransport({ credentials: 'include' })),
+  websocket: url => make(url, WebsocketTransport()),
+});

@@ -95,6 +95,23 @@ static void too_large_leaves_nothing(void **state)
     assert_int_equal(buf_len(&out), 6);
 }
 
+static void headers_have_the_same_form(void **state)
+{
+    (void)state;
+    metadata_add(&trailers, SLICE("content-type"), SLICE("application/grpc-web+proto"));
+    metadata_add(&trailers, SLICE("x-a"), SLICE("1"));
+    metadata_add(&trailers, SLICE("x-b"), SLICE("a\r\nb: c"));
+    metadata_add(&trailers, SLICE("x-a"), SLICE("2"));
+    assert_int_equal(trailer_frame_append_headers(&out, &trailers), 0);
+    expect("content-type:application/grpc-web+proto\r\nx-a:1, 2\r\n");
+    struct buf small;
+    buf_init(&small, 40);
+    buf_append(&small, "before", 6);
+    assert_int_equal(trailer_frame_append_headers(&small, &trailers), -ENOBUFS);
+    assert_true(slice_equal(buf_slice(&small), SLICE("before")));
+    buf_fini(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +120,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(duplicates_join_and_bad_fields_go, setup, teardown),
         cmocka_unit_test_setup_teardown(a_peers_own_number_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(too_large_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(headers_have_the_same_form, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

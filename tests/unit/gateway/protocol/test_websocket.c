@@ -1,6 +1,7 @@
 #include "unit/gateway/protocol/fixture.h"
 
 #include "gateway/protocol/websocket.h"
+#include "grpc/compression.h"
 
 #include <stdlib.h>
 
@@ -291,6 +292,10 @@ static void fields_of_the_upgrade_request(void **state)
         SEND("x-tenant: message\r\n");
         struct fake_call *call = fake_call_last();
         assert_true(slice_equal(fake_call_header(call, "x-tenant"), SLICE("message")));
+        uint32_t tenants = 0;
+        for (uint32_t i = 0; i < call->metadata.count; i++)
+            tenants += slice_equal(call->metadata.entries[i].name, SLICE("x-tenant"));
+        assert_int_equal(tenants, 1);
         assert_int_equal(fake_call_header(call, "cookie").len, any ? 0 : 9);
         assert_int_equal(fake_call_header(call, "authorization").len, any ? 0 : 9);
         assert_null(fake_call_header(call, "sec-websocket-key").data);
@@ -450,6 +455,45 @@ static void messages_at_the_limit(void **state)
     assert_int_equal(fx.outcome.code, STATUS_RESOURCE_EXHAUSTED);
 }
 
+static void compressed_messages(void **state)
+{
+    (void)state;
+    static uint8_t zeros[2000];
+    config.limits.max_message_bytes = 1000;
+    for (size_t len = 1000; len <= 1001; len++) {
+        struct buf message;
+        buf_init(&message, 4096);
+        buf_append(&message, "\0\1\0\0\0", 1 + FRAME_PREFIX_LEN);
+        assert_int_equal(compression_deflate(slice_from(zeros, len), &message), 0);
+        size_t packed = buf_len(&message) - 1 - FRAME_PREFIX_LEN;
+        frame_write_prefix(message.data + 1, FRAME_COMPRESSED, (uint32_t)packed);
+        prepare("/Calculator/Echo");
+        open_socket();
+        SEND("grpc-encoding: gzip\r\ngrpc-accept-encoding: gzip\r\n");
+        struct fake_call *call = fake_call_last();
+        send_frame(FIN | BINARY, slice_first(buf_slice(&message), 20));
+        struct buf rest;
+        buf_init(&rest, 4096);
+        buf_append_byte(&rest, 0);
+        buf_append_slice(&rest, slice_skip(buf_slice(&message), 20));
+        send_frame(FIN | BINARY, buf_slice(&rest));
+        buf_fini(&rest);
+        if (len == 1000) {
+            assert_true(slice_equal(call->encoding, SLICE("gzip")));
+            assert_true(slice_equal(buf_slice(&call->sent), slice_skip(buf_slice(&message), 1)));
+            call->reply_encoding = SLICE("gzip");
+            fake_call_headers(call, NULL);
+            struct slice block = next_frame(BINARY);
+            assert_non_null(memmem(block.data, block.len, "grpc-encoding:gzip\r\n", 20));
+            fake_exchange_close(&fx);
+        } else {
+            assert_int_equal(trailer_block(), STATUS_RESOURCE_EXHAUSTED);
+            assert_int_equal(buf_len(&call->sent), 0);
+        }
+        buf_fini(&message);
+    }
+}
+
 static void close_of_the_client_cancels(void **state)
 {
     (void)state;
@@ -496,15 +540,29 @@ static void pings_that_cannot_be_answered_stop_the_reading(void **state)
     fx.full = true;
     send_frame(FIN | PING, SLICE("x"));
     assert_true(fx.upload_paused);
-    fake_call_set_full(call, true); /* two reasons to pause: both must go */
     fake_exchange_drained(&fx);
     assert_false(fx.upload_paused);
-    SEND("\0" NUMBER);
-    assert_true(fx.upload_paused);
-    fake_exchange_drained(&fx);
-    assert_true(fx.upload_paused);
-    fake_call_set_full(call, false);
-    assert_false(fx.upload_paused);
+    struct buf both;
+    buf_init(&both, 1000);
+    put_frame(&both, FIN | PING, SLICE("x"));
+    put_frame(&both, FIN | BINARY, SLICE("\0" NUMBER));
+    for (int call_first = 0; call_first < 2; call_first++) { /* two reasons: both must go */
+        fx.full = true;
+        fake_call_set_full(call, true);
+        fake_exchange_body(&fx, buf_slice(&both));
+        assert_true(fx.upload_paused);
+        if (call_first)
+            fake_call_set_full(call, false);
+        else
+            fake_exchange_drained(&fx);
+        assert_true(fx.upload_paused);
+        if (call_first)
+            fake_exchange_drained(&fx);
+        else
+            fake_call_set_full(call, false);
+        assert_false(fx.upload_paused);
+    }
+    buf_fini(&both);
 }
 
 static void a_reply_that_breaks_off_gets_no_trailers(void **state)
@@ -609,6 +667,7 @@ int main(void)
         SCENARIO(broken_frames),
         SCENARIO(too_many_fragments),
         SCENARIO(messages_at_the_limit),
+        SCENARIO(compressed_messages),
         SCENARIO(close_of_the_client_cancels),
         SCENARIO(back_pressure_both_ways),
         SCENARIO(pings_that_cannot_be_answered_stop_the_reading),

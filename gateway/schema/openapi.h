@@ -1,0 +1,12 @@
+/* openapi: describes the HTTP side of a schema as an OpenAPI 3.1 document: every binding of every
+ * method, the JSON form of every message that they reach, errors, and the comments of the
+ * descriptors.  The parts are in openapi_path, openapi_operation and openapi_schema. */
+#pragma once
+#include "gateway/schema/routes.h"
+
+/* Properties, parameters and operations of one document; more is RESOURCE_EXHAUSTED. */
+enum { OPENAPI_MAX_NODES = 200000 };
+
+/* The document as JSON text, to be freed; with `pretty` indented for people.  NULL with *st.
+ * Blocks for as long as it takes, some 10 ms for a thousand methods. */
+char *openapi_text(const struct routes *routes, bool pretty, struct status *st);
