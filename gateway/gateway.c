@@ -9,6 +9,7 @@
 #include "grpc/h2_conn.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,9 +279,21 @@ static void gateway_fini(struct gateway *g)
     free(g);
 }
 
+/* The buffers of a large message come and go with each call: given back to the kernel, they cost
+ * more in page faults than the copying of the message does.  Each worker may keep this much. */
+static void keep_freed_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+    enum { KEEP = 32 << 20 };
+    mallopt(M_MMAP_THRESHOLD, KEEP);
+    mallopt(M_TRIM_THRESHOLD, KEEP);
+#endif
+}
+
 int gateway_serve(struct config *config, gateway_ready_fn *on_ready)
 {
     signal(SIGPIPE, SIG_IGN);
+    keep_freed_memory();
     size_t files = net_raise_file_limit();
     struct gateway *g = calloc(1, sizeof *g);
     if (!g || !gateway_init(g, config, on_ready)) {

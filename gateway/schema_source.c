@@ -1,7 +1,7 @@
 #include "gateway/schema_source.h"
 
+#include "gateway/schema/http_rules_yaml.h"
 #include "gateway/schema/reflection_client.h"
-#include "gateway/schema/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static void log_schema(const struct schema_source *s, const struct schema *schem
 /* Takes over the schema's reference.  False with *st when its HTTP rules are bad. */
 static bool schema_source_take(struct schema_source *s, struct schema *schema, struct status *st)
 {
-    struct routes *routes = routes_build(schema, NULL, 0, st);
+    struct routes *routes = http_rules_yaml_build(schema, s->ctx->config->http_rules, st);
     if (!routes) {
         schema_unref(schema);
         return false;
@@ -166,10 +166,28 @@ void schema_source_free(struct schema_source *s)
     free(s);
 }
 
+/* A broken file of rules is found at once, whether the upstream is there or not. */
+static bool schema_source_check_rules(struct schema_source *s)
+{
+    enum { MAX_MEMORY = 64 << 20 };
+    struct arena arena;
+    struct http_rule *rules;
+    size_t count;
+    struct status st;
+    arena_init(&arena, NULL, 0, MAX_MEMORY);
+    bool good = http_rules_yaml_load(s->ctx->config->http_rules, &arena, &rules, &count, &st);
+    arena_fini(&arena);
+    if (!good)
+        schema_source_fail(s, &st);
+    return good;
+}
+
 bool schema_source_start(struct schema_source *s)
 {
     if (s->ctx->config->descriptors_count > 0)
         return schema_source_read_files(s);
+    if (s->ctx->config->http_rules && !schema_source_check_rules(s))
+        return false;
     snprintf(s->failure, sizeof s->failure, "server reflection has not answered yet");
     schema_source_refresh(s);
     return true;

@@ -18,6 +18,12 @@ static uint32_t prefix_payload_len(const uint8_t prefix[static FRAME_PREFIX_LEN]
 /* Moves bytes into the prefix until it is whole. */
 static bool prefix_fill(uint8_t *prefix, uint8_t *have, struct slice *input)
 {
+    if (*have == 0 && input->len >= FRAME_PREFIX_LEN) {
+        memcpy(prefix, input->data, FRAME_PREFIX_LEN);
+        *have = FRAME_PREFIX_LEN;
+        *input = slice_skip(*input, FRAME_PREFIX_LEN);
+        return true;
+    }
     while (*have < FRAME_PREFIX_LEN && input->len > 0) {
         prefix[(*have)++] = input->data[0];
         *input = slice_skip(*input, 1);

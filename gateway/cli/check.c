@@ -2,7 +2,6 @@
  * values of options and environment, descriptor files, HTTP rules and their conflicts.  Nothing is
  * connected to and no port is opened. */
 #include "gateway/cli/cli.h"
-#include "gateway/cli/routing.h"
 #include "gateway/config_flags.h"
 #include "gateway/schema/http_rules_yaml.h"
 
@@ -30,8 +29,7 @@ static int check_rules(const struct config *config)
     arena_fini(&arena);
     if (!good)
         return fail(status_message(&st));
-    printf("ok: %zu listeners; services are learnt from %s when it is there\n",
-           config->listen_count, config->upstream);
+    printf("ok: the services are learnt from %s when it is there\n", config->upstream);
     if (config->http_rules)
         printf("%s: %zu bindings are well-formed; whether they fit the services shows then, or "
                "now with --descriptors\n",
@@ -45,13 +43,13 @@ static int check_routes(const struct config *config)
     struct schema *schema = schema_load_files(config->descriptors, config->descriptors_count, &st);
     if (!schema)
         return fail(status_message(&st));
-    struct routes *routes = routing_build(schema, config->http_rules, &st);
+    struct routes *routes = http_rules_yaml_build(schema, config->http_rules, &st);
     schema_unref(schema);
     if (!routes)
         return fail(status_message(&st));
     schema = routes_schema(routes);
-    printf("ok: %zu listeners, %zu services, %zu methods, %zu HTTP routes\n", config->listen_count,
-           schema_service_count(schema), schema_method_count(schema), routes_count(routes));
+    printf("ok: %zu services, %zu methods, %zu HTTP routes\n", schema_service_count(schema),
+           schema_method_count(schema), routes_count(routes));
     routes_unref(routes);
     return 0;
 }

@@ -4,20 +4,6 @@
 
 #include <errno.h>
 
-enum { MAX_RULES_MEMORY = 64 << 20 };
-
-struct routes *routing_build(struct schema *schema, const char *http_rules, struct status *st)
-{
-    struct arena arena;
-    struct http_rule *rules = NULL;
-    size_t count = 0;
-    arena_init(&arena, NULL, 0, MAX_RULES_MEMORY);
-    bool good = !http_rules || http_rules_yaml_load(http_rules, &arena, &rules, &count, st);
-    struct routes *routes = good ? routes_build(schema, rules, count, st) : NULL;
-    arena_fini(&arena);
-    return routes;
-}
-
 static int fail(const struct command *command, const struct status *st)
 {
     fprintf(stderr, "drawbridge %s: %.*s\n", command->name, SLICE_PRINT(status_message(st)));
@@ -31,7 +17,7 @@ static int build_and_print(const struct command *command, const struct routing_f
     struct status st;
     if (!client_load_schema(client, &flags->client.descriptors, 0, &st))
         return fail(command, &st);
-    struct routes *routes = routing_build(client->schema, flags->http_rules, &st);
+    struct routes *routes = http_rules_yaml_build(client->schema, flags->http_rules, &st);
     if (!routes)
         return fail(command, &st);
     int status = print(routes, flags);

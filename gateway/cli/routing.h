@@ -24,8 +24,6 @@ struct routing_flags {
      0},                                                                                           \
         CLIENT_OPTIONS(offsetof(struct routing_flags, client))
 
-/* The routes of a schema under the rules of a file (NULL: none).  NULL with *st. */
-struct routes *routing_build(struct schema *schema, const char *http_rules, struct status *st);
 /* Parses [TARGET], builds and calls `print`; returns its exit status, or that of what failed
  * before, with the reason printed. */
 int routing_run(const struct command *command, int argc, char **argv,

@@ -313,6 +313,9 @@ bool exchange_write(struct exchange *ex, struct slice data)
     if (ex->reply == REPLY_ENDED || ex->reply == REPLY_ABORTED)
         return true;
     size_t before = buf_len(&ex->out);
+    /* At once: growing to the bound step by step would copy it twice. */
+    if (ex->hold && before < EXCHANGE_HIGH_WATER && before + data.len >= EXCHANGE_HIGH_WATER)
+        buf_reserve(&ex->out, EXCHANGE_HOLD);
     if (buf_append_slice(&ex->out, data) < 0) {
         exchange_abort(ex);
         return true;

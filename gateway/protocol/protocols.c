@@ -10,6 +10,7 @@ const struct protocol *const protocols_public[] = {
     &protocol_connect_stream,
     &protocol_connect_unary,
     &protocol_page,
+    &protocol_description,
     &protocol_rest, /* takes what is left, and explains what it cannot serve */
     NULL,
 };

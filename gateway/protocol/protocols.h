@@ -5,4 +5,4 @@
 
 extern const struct protocol protocol_connect_unary, protocol_connect_stream;
 extern const struct protocol protocol_websocket, protocol_grpc_web, protocol_page, protocol_rest,
-    protocol_admin;
+    protocol_description, protocol_admin;

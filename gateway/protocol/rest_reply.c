@@ -96,12 +96,23 @@ static bool speaks_other_rpc(struct slice content_type)
     return false;
 }
 
+/* Who sends a body that is not JSON and does not say what it accepts has shown no sign of knowing
+ * JSON; browsers and curl always send Accept. */
+static bool shows_no_json(const struct exchange_request *req)
+{
+    struct slice rest = req->content_type, type = slice_trim(slice_cut(&rest, ';'));
+    return type.len > 0 && !slice_equal_ignore_case(type, SLICE("application/json")) &&
+           !metadata_get(&req->headers, SLICE("accept")).data;
+}
+
 static void reply_error(struct rest *r, const struct status *st, int http_status,
                         const struct metadata *extra)
 {
+    const struct exchange_request *req = exchange_request(r->ex);
     struct buf body;
     struct metadata head;
-    bool text = speaks_other_rpc(exchange_request(r->ex)->content_type);
+    bool text = speaks_other_rpc(req->content_type) ||
+                (http_status == 415 && shows_no_json(req));
     if (!http_status)
         http_status = status_to_http(st->code);
     r->answered = true;

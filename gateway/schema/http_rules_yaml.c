@@ -74,7 +74,7 @@ static const char *const methods[] = {"GET", "PUT", "POST", "DELETE", "PATCH"};
 static const struct key custom_keys[] = {{"kind", NULL}, {"path", NULL}, {NULL, NULL}};
 enum { CUSTOM_KIND, CUSTOM_PATH };
 
-enum { MAX_KEYS = 32, MAX_TEXT_LEN = 2048, SHOWN = 60 };
+enum { MAX_MEMORY = 64 << 20, MAX_KEYS = 32, MAX_TEXT_LEN = 2048, SHOWN = 60 };
 
 struct reading {
     yaml_document_t document;
@@ -446,4 +446,16 @@ bool http_rules_yaml_load(const char *path, struct arena *arena, struct http_rul
                 http_rules_yaml_parse(buf_slice(&text), path, arena, rules, count, st);
     buf_fini(&text);
     return good;
+}
+
+struct routes *http_rules_yaml_build(struct schema *schema, const char *path, struct status *st)
+{
+    struct arena arena;
+    struct http_rule *rules = NULL;
+    size_t count = 0;
+    arena_init(&arena, NULL, 0, MAX_MEMORY);
+    bool good = !path || http_rules_yaml_load(path, &arena, &rules, &count, st);
+    struct routes *routes = good ? routes_build(schema, rules, count, st) : NULL;
+    arena_fini(&arena);
+    return routes;
 }

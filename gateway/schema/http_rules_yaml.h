@@ -10,7 +10,7 @@
  * Names are accepted in snake_case and lowerCamelCase.  The other sections of such a file are known
  * by name and passed over.  Whether a rule fits its method is judged by http_route.h. */
 #pragma once
-#include "gateway/schema/http_rules.h"
+#include "gateway/schema/routes.h"
 
 enum { HTTP_RULES_YAML_MAX_BYTES = 4 << 20, HTTP_RULES_YAML_MAX_RULES = 20000 };
 
@@ -24,3 +24,5 @@ bool http_rules_yaml_load(const char *path, struct arena *arena, struct http_rul
 /* The same for a text; `source` stands in errors. */
 bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *arena,
                            struct http_rule **rules, size_t *count, struct status *st);
+/* routes_build() with the rules of a file; path NULL: none.  NULL with *st. */
+struct routes *http_rules_yaml_build(struct schema *schema, const char *path, struct status *st);

@@ -1,5 +1,6 @@
 #include "gateway/schema/openapi_schema.h"
 
+#include <float.h>
 #include <stdlib.h>
 
 /* A component that waits to be written; one of both is NULL. */
@@ -14,10 +15,11 @@ static json_t *integer(const char *format, json_int_t min, json_int_t max)
                      "maximum", max);
 }
 
-static json_t *number(const char *format)
+static json_t *number(const char *format, double max)
 {
-    return json_pack("{s[{ss ss} {ss s[sss]}]}", "anyOf", "type", "number", "format", format,
-                     "type", "string", "enum", "NaN", "Infinity", "-Infinity");
+    return json_pack("{s[{ss ss sf sf} {ss s[sss]}]}", "anyOf", "type", "number", "format", format,
+                     "minimum", -max, "maximum", max, "type", "string", "enum", "NaN", "Infinity",
+                     "-Infinity");
 }
 
 /* 64 bits do not fit into the numbers of JavaScript, so they are texts. */
@@ -30,9 +32,9 @@ static json_t *scalar(enum field_kind kind)
 {
     switch (kind) {
     case FIELD_DOUBLE:
-        return number("double");
+        return number("double", DBL_MAX);
     case FIELD_FLOAT:
-        return number("float");
+        return number("float", FLT_MAX);
     case FIELD_INT32:
     case FIELD_SINT32:
     case FIELD_SFIXED32:

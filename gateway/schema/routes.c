@@ -1,5 +1,7 @@
 #include "gateway/schema/routes.h"
 
+#include "gateway/schema/openapi.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@ struct routes {
     struct path_router router;
     struct http_route *first, **end;
     size_t count;
+    _Atomic(char *) openapi; /* owned; NULL until it is asked for */
 };
 
 /* Rules from outside, and which of them counts for each method. */
@@ -181,6 +184,7 @@ struct routes *routes_build(struct schema *schema, const struct http_rule *extra
         return NULL;
     }
     atomic_init(&r->refs, 1);
+    atomic_init(&r->openapi, NULL);
     r->schema = schema_ref(schema);
     r->end = &r->first;
     arena_init(&r->arena, NULL, 0, ARENA_MAX);
@@ -202,6 +206,7 @@ void routes_unref(struct routes *r)
     if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
         return;
     arena_fini(&r->arena);
+    free(atomic_load(&r->openapi));
     schema_unref(r->schema);
     free(r);
 }
@@ -230,6 +235,20 @@ const struct http_route *routes_first(const struct routes *r)
 size_t routes_count(const struct routes *r)
 {
     return r->count;
+}
+
+/* Two workers may make it at the same time: the first that is done is kept. */
+struct slice routes_openapi(struct routes *r, struct status *st)
+{
+    char *text = atomic_load_explicit(&r->openapi, memory_order_acquire), *mine = NULL;
+    if (!text)
+        text = mine = openapi_text(r, false, st);
+    char *none = NULL;
+    if (mine && !atomic_compare_exchange_strong(&r->openapi, &none, mine)) {
+        free(mine);
+        text = none;
+    }
+    return slice_from_string(text);
 }
 
 size_t routes_memory(const struct routes *r)

@@ -90,7 +90,7 @@ def wrk(cpu, port, request, reply, connections, seconds):
             "BENCH_BODY_FILE": str(body),
             "BENCH_REPLY_FILE": str(expected),
         }
-        output = _run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+        output = _run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
                        "-s", str(FOLDER / "calls.lua"), f"http://127.0.0.1:{port}{request.path}"], environment)
     found = re.search(r"^bench (\{.*\})$", output, re.M)
     if not found:

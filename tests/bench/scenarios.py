@@ -146,7 +146,7 @@ JSON = Scenario(
     limits={"nginx plain": 0.95, "Envoy grpc_json_transcoder": 0.45})
 
 GRPC_WEB_TEXT = Scenario(
-    "gRPC-Web text unary", post(SQUARE_ROOT, TEXT, base64.b64encode(load.frame(SIXTEEN))), check_text,
+    "gRPC-Web text unary", post(SQUARE_ROOT, TEXT, base64.b64encode(load.frame(SIXTEEN)), {"accept": "application/grpc-web-text"}), check_text,
     peers=(ENVOY_GRPC_WEB,), own_limits={GRPC_WEB.title: 1.2})
 
 BROWSER_HEADERS = Scenario(

@@ -31,7 +31,8 @@ function answer(request, response) {
   const name = path.basename(request.url).split('.')[0];
   const script = request.url.endsWith('.js');
   response.writeHead(scripts.has(name) ? 200 : 404, { 'content-type': script ? 'text/javascript' : 'text/html' });
-  response.end(script ? scripts.get(name) : `<!doctype html><title>${name}</title><script type="module" src="/${name}.js"></script>`);
+  const page = `<!doctype html><title>${name}</title><script type="module" src="/${name}.js"></script>`;
+  response.end(script ? scripts.get(name) : page);
 }
 
 const pages = [];
@@ -54,34 +55,38 @@ const commands = {
     return pages.push(page) - 1;
   },
   async run({ page, mode, url, scenario, args }) {
-    const { value, error } = await pages[page].evaluate(([m, u, s, a]) => globalThis.run(m, u, s, a), [mode, url, scenario, args]);
+    const { value, error } = await pages[page].evaluate(all => globalThis.run(...all), [mode, url, scenario, args]);
     if (error) throw new Error([error, ...pages[page].problems.splice(0)].join('; '));
     return value;
   },
   close: async ({ page }) => { await pages[page].close(); await pages[page].context().close(); },
   // Runs a program as a page and returns the lines that it gives to console.log.
   async snippet({ source, folder }) {
-    const [{ text }] = await bundle({ stdin: { contents: `${source}\nglobalThis.finished = true;`, resolveDir: folder, loader: 'ts' } });
+    const contents = `${source}\nglobalThis.finished = true;`;
+    const [{ text }] = await bundle({ stdin: { contents, resolveDir: folder, loader: 'ts' } });
     scripts.set('snippet', text);
     const context = await browser.newContext();
     const page = await context.newPage();
-    const failed = new Promise((_, reject) => page.on('pageerror', reject));
+    const failed = new Promise(resolve => page.on('pageerror', resolve));
     await page.addInitScript(() => {
       globalThis.lines = [];
       const text = value => (value === Object(value) ? JSON.stringify(value) : String(value));
       console.log = (...values) => { globalThis.lines.push(values.map(text).join(' ')); };
     });
     await page.goto(`http://page.test:${port}/snippet.html`);
-    await Promise.race([page.waitForFunction('globalThis.finished', null, { timeout: SNIPPET_MS }), failed]);
+    const finished = page.waitForFunction('globalThis.finished', null, { timeout: SNIPPET_MS }).then(() => null, error => error);
+    const error = await Promise.race([finished, failed]);
     const lines = await page.evaluate('globalThis.lines');
     await context.close();
+    if (error) throw error;
     return lines;
   },
 };
 
 async function obey(line) {
   const { id, command, ...rest } = JSON.parse(line);
-  const result = await commands[command](rest).then(value => ({ value: value ?? null }), error => ({ error: String(error.message ?? error) }));
+  const result = await commands[command](rest)
+    .then(value => ({ value: value ?? null }), error => ({ error: String(error.message ?? error) }));
   console.log(JSON.stringify({ id, ...result }));
 }
 

@@ -40,7 +40,8 @@ KEPT = {"drawbridge_connections_open"}
 
 # What the clients import: folder and flags of protoc.
 GENERATED = {"es": ["--es_out=.", "--es_opt=target=js"],
-             "nice": ["--ts_proto_out=.", "--ts_proto_opt=outputServices=nice-grpc,outputServices=generic-definitions,forceLong=bigint"],
+             "nice": ["--ts_proto_out=.", "--ts_proto_opt=outputServices=nice-grpc,outputServices=generic-definitions",
+                      "--ts_proto_opt=forceLong=bigint"],
              "protobuf-ts": ["--ts_out=."]}
 PROTOS = ["calculator.proto", "google/api/annotations.proto", "google/api/http.proto"]
 
@@ -98,9 +99,11 @@ class Browser:
         return reply["value"]
 
     def close(self):
-        self._process.stdin.close()
         try:
+            self._process.stdin.close()
             self._process.wait(15)
+        except BrokenPipeError:
+            pass  # it ended before: the command that saw that has failed
         finally:
             self._process.kill()
             self._process.wait()
@@ -125,9 +128,11 @@ class Tab:
 def tabs(browser):
     """One for each client: {client: tab}"""
     opened = {client: Tab(browser, client) for client in CLIENTS}
-    yield opened
-    for tab in opened.values():
-        tab.close()
+    try:
+        yield opened
+    finally:
+        for tab in opened.values():
+            tab.close()
 
 
 class Stage:

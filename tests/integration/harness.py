@@ -391,6 +391,18 @@ def python_clients():
     return venv / "bin/python"
 
 
+def python_tools(name):
+    """The folder of the programs that tests/clients/NAME/requirements.txt installs into an environment of its own."""
+    requirements = CLIENTS / name / "requirements.txt"
+    venv = DEPS / f"venv-{name}"
+    with _install("python-" + name, requirements) as needed:
+        if needed:
+            shutil.rmtree(venv, ignore_errors=True)
+            _installed("a Python environment (python3-venv)", [sys.executable, "-m", "venv", venv])
+            _installed(name, [venv / "bin/pip", "install", "-q", "-r", requirements])
+    return venv / "bin"
+
+
 def node_clients():
     """A folder with the Node.js clients and what they import."""
     node = shutil.which("node")
@@ -426,7 +438,8 @@ def go_program(package, base=CLIENTS / "go"):
     sources = sorted(base.rglob("*.go")) if package.startswith(".") else []
     with _install("go-" + name, base / "go.mod", base / "go.sum", *sources) as needed:
         if needed:
-            _installed(name, [go, "build", "-p", "2", "-o", DEPS / "bin/", package], environment, base)
+            (DEPS / "bin").mkdir(exist_ok=True)  # else go takes the folder's name for the program's
+            _installed(name, [go, "build", "-p", "2", "-o", DEPS / "bin" / name, package], environment, base)
     return DEPS / "bin" / name
 
 

@@ -104,11 +104,6 @@ def test_node_with_json(s):
 
 
 @test(120)
-def test_node_with_gzip(s):
-    return scenarios(s, "proto", "1")
-
-
-@test(120)
 def test_node_with_json_and_gzip(s):
     return scenarios(s, "json", "1")
 

@@ -149,10 +149,9 @@ def test_refusals(s):
     refused(s, "/no/such/path", {}, 5, 404)
     refused(s, "/Calculator/SquareRoot", "{}", 3, 415, "content-type: text/plain")
     refused(s, "/Calculator/SquareRoot", "{}", 3, 415, "content-type: application/x-www-form-urlencoded")
-    refused(s, "/Calculator/Statistics", {"value": 1}, 12, 501)
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         reply = curl(s.url + "/Calculator/SquareRoot", None, method=method)
-        equal((reply.status, reply.headers["allow"], reply.json()["code"]), (405, "POST", 12), method)
+        equal((reply.status, reply.headers["allow"], reply.json()["code"]), (405, "POST, OPTIONS", 12), method)
     s.assert_nothing_live()
 
 
@@ -162,7 +161,7 @@ def test_too_large(_):
         body = json.dumps({"payload": "A" * 100_000})
         assert "--max-message-bytes" in refused(small, "/Calculator/Echo", body, 8, 413)
         assert "--max-message-bytes" in refused(small, "/Calculator/Echo", body, 8, 413, JSON, "transfer-encoding: chunked")
-        refused(small, "/Calculator/Echo", {"payload": "A" * 2000}, 8, 429)
+        refused(small, "/Calculator/Echo", {"payload": "A" * 2000}, 8, 413)
         equal(post(small, "/Calculator/Echo", {"payload": "AAAA"}), {"payload": "AAAA"}, "reply")
 
 

@@ -6,7 +6,8 @@ import { serve } from './scenarios.js';
 
 function metadataOf({ metadata = {}, timeoutMs }) {
   const fields = new Metadata();
-  for (const [name, value] of Object.entries(metadata)) fields.set(name, name.endsWith('-bin') ? textToBytes(atob(value)) : value);
+  for (const [name, value] of Object.entries(metadata))
+    fields.set(name, name.endsWith('-bin') ? textToBytes(atob(value)) : value);
   if (timeoutMs) fields.set('grpc-timeout', `${timeoutMs}m`);
   return fields;
 }

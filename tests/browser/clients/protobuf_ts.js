@@ -6,7 +6,8 @@ import { serve } from './scenarios.js';
 
 const fieldsOf = metadata => plain(Object.entries(metadata).map(([name, value]) => [name, [value].flat().join(', ')]));
 // The library hands out grpc-message as it came, percent-encoded.
-const callError = ({ code, message, meta }) => new CallError(code, decodeURIComponent(message), detailsOf(fieldsOf(meta ?? {})));
+const callError = ({ code, message, meta }) =>
+  new CallError(code, decodeURIComponent(message), detailsOf(fieldsOf(meta ?? {})));
 const options = ({ metadata, timeoutMs, signal }) => ({ meta: metadata, timeout: timeoutMs, abort: signal });
 
 async function report(call, { onHeaders, onTrailers }) {

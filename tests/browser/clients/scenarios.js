@@ -4,7 +4,7 @@
 //   options: metadata, timeoutMs, signal, onHeaders, onTrailers
 // A scenario is a function of a client and of its arguments that throws when something is wrong.  serve() publishes them to
 // the driver as globalThis.run(mode, url, scenario, arguments).
-import { CallError } from './calls.js';
+import { bytesToText, CallError } from './calls.js';
 
 const LIMIT_MS = 30_000;
 const INVALID_ARGUMENT = 3, DEADLINE_EXCEEDED = 4, RESOURCE_EXHAUSTED = 8, CANCELLED = 1;
@@ -65,7 +65,8 @@ const scenarios = {
   },
   async arrives_as_it_is_sent(client) {
     const started = performance.now(), times = [];
-    for await (const _ of client.stream('PrimeFactors', { number: 30n, delay: delay(300) })) times.push(performance.now() - started);
+    for await (const _ of client.stream('PrimeFactors', { number: 30n, delay: delay(300) }))
+      times.push(performance.now() - started);
     ok(times.length === 3 && times[0] < 590 && times[2] > 850, `messages after ${times.map(Math.round)} ms`);
   },
   async large_messages(client) {
@@ -97,13 +98,14 @@ const scenarios = {
   async abort_in_a_stream(client) {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 300);
-    await failure(list(client.stream('Flood', { count: 1000n, size: 10, delay: delay(100) }, { signal: abort.signal })), CANCELLED);
+    const stream = client.stream('Flood', { count: 1000n, size: 10, delay: delay(100) }, { signal: abort.signal });
+    await failure(list(stream), CANCELLED);
   },
 
   // Against upstream.py, which does what the metadata says.
   async metadata(client) {
-    const text = 'a, b; c="d" ~!', bytes = pattern(70), unicode = new TextEncoder().encode('zwölf € 🚪');
-    const raw = btoa(String.fromCharCode(...bytes)).replace(/=+$/, ''), name = btoa(String.fromCharCode(...unicode)).replace(/=+$/, '');
+    const base64 = bytes => btoa(bytesToText(bytes)).replace(/=+$/, '');
+    const text = 'a, b; c="d" ~!', raw = base64(pattern(70)), name = base64(new TextEncoder().encode('zwölf € 🚪'));
     let headers, trailers;
     const reply = await client.unary('Echo', {}, {
       metadata: { 'x-echo-text': text, 'x-echo-raw-bin': raw, 'x-trail-text': text, 'x-trail-name-bin': name },
@@ -116,7 +118,7 @@ const scenarios = {
   },
   async every_status(client) {
     const message = 'zwölf € 🚪 100% "done", a;b';
-    const encoded = btoa(String.fromCharCode(...new TextEncoder().encode(message)));
+    const encoded = btoa(bytesToText(new TextEncoder().encode(message)));
     for (let code = 1; code <= 16; code++) {
       for (const late of [{}, { 'x-late': '1' }]) {
         const metadata = { 'x-code': String(code), 'x-message-bin': encoded, ...late };
@@ -135,7 +137,8 @@ const scenarios = {
 
   // Towards the server as well: WebSocket only.
   async client_stream(client) {
-    const [reply] = await list(client.exchange('Statistics', (async function* () { for (const value of [1, 2, 3, 4]) yield { value }; })()));
+    const numbers = async function* () { for (const value of [1, 2, 3, 4]) yield { value }; };
+    const [reply] = await list(client.exchange('Statistics', numbers()));
     equal([Number(reply.count), reply.sum, reply.mean], [4, 10, 2.5]);
     const [none] = await list(client.exchange('Statistics', (async function* () {})()));
     equal(Number(none.count), 0, 'count of a stream without messages');

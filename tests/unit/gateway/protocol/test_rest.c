@@ -246,10 +246,9 @@ static void content_types(void **state)
         {"application/json; charset=utf-8", 200, "application/json"},
         {"Application/JSON", 200, "application/json"},
         {"", 200, "application/json"},
-        {"text/plain", 415, "application/json"},
-        {"application/x-www-form-urlencoded", 415, "application/json"},
-        {"application/x-ndjson", 415, "application/json"},
-        {"image/jpeg", 415, "application/json"},
+        /* Neither JSON nor Accept: no sign of knowing JSON. */
+        {"text/plain", 415, "text/plain; charset=utf-8"},
+        {"image/jpeg", 415, "text/plain; charset=utf-8"},
         /* Clients of these would take JSON for an error of their own protocol. */
         {"application/grpc", 415, "text/plain; charset=utf-8"},
         {"application/grpc+proto", 415, "text/plain; charset=utf-8"},
@@ -265,6 +264,16 @@ static void content_types(void **state)
         assert_int_equal(fx.http_status, rows[i].http_status);
         expect_answer("content-type", rows[i].answer);
         assert_true(fx.ended);
+        fake_exchange_close(&fx);
+    }
+    static const char *const with_accept[] = {"text/plain", "application/x-www-form-urlencoded",
+                                              "application/x-ndjson", "image/jpeg"};
+    for (size_t i = 0; i < sizeof with_accept / sizeof *with_accept; i++) {
+        request(METHOD_POST, "/Calculator/SquareRoot");
+        fake_exchange_header(&fx, "content-type", with_accept[i]);
+        fake_exchange_header(&fx, "accept", "*/*");
+        fake_exchange_open(&fx, &protocol_rest);
+        expect_error(415, 3, "content type");
         fake_exchange_close(&fx);
     }
 }

@@ -79,7 +79,7 @@ static void a_field_of_the_reply(void **state)
     answer(SLICE("\x12\3\x12\1T\x12\3\x12\1U"), STATUS_OK);
     expect_text("[{\"title\":\"T\"},{\"title\":\"U\"}]");
     fake_exchange_close(&fx);
-    get("/v1/books");
+    get("/v1/shelves/2/books");
     answer(SLICE(""), STATUS_OK);
     expect_text("[]");
 }
