@@ -111,8 +111,7 @@ static void reply_error(struct rest *r, const struct status *st, int http_status
     const struct exchange_request *req = exchange_request(r->ex);
     struct buf body;
     struct metadata head;
-    bool text = speaks_other_rpc(req->content_type) ||
-                (http_status == 415 && shows_no_json(req));
+    bool text = speaks_other_rpc(req->content_type) || (http_status == 415 && shows_no_json(req));
     if (!http_status)
         http_status = status_to_http(st->code);
     r->answered = true;

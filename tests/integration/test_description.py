@@ -86,19 +86,15 @@ def test_live_document_is_valid():
 @test(90)
 def test_templates_are_valid():
     """Rules with every form of template, spelt out for OpenAPI."""
-    paths = ["/a/{value}:x", "/a/{value=b/*/c/*}", "/d/{value=**}", "/*/e/**", "/", "/f/%7B/{value}"]
-    text = "http:\n  rules:\n  - selector: Calculator.Echo\n    get: /first\n    additional_bindings:\n"
-    text += "".join(f'    - get: "{p.replace("value", "delay")}"\n' for p in ["/a", "/b/c"])
-    schema = run([program("drawbridge"), "descriptors", "--descriptors", SCHEMA]).stdout
-    assert len(schema) > 1000
+    paths = ["/a/{page_token}:x", "/a/{page_token=b/*/c/*}", "/d/{page_token=**}", "/*/e/**", "/", "/f/%7B/{page_token}"]
+    text = "http:\n  rules:\n  - selector: Calculator.ListHistory\n    get: /history\n    additional_bindings:\n"
+    text += "".join(f'    - get: "{path}"\n' for path in paths)
     text += "".join(f'    - custom: {{kind: "{kind}", path: /any}}\n' for kind in ["*", "SEARCH", "HEAD"])
-    text += "  - selector: Calculator.ListHistory\n    get: /history\n    additional_bindings:\n"
-    text += "".join(f'    - get: "{p.replace("value", "page_token")}"\n' for p in paths)
     with Rules(text) as rules:
         done = drawbridge("openapi", "--descriptors", SCHEMA, "--http-rules", rules)
         equal(done.returncode, 0, f"exit status: {done.stderr}")
     document = json.loads(done.stdout)
-    for path in ["/a/{page_token}:x", "/a/b/{b}/c/{c}", "/d/{page_token}", "/{segment}/e/{e}", "/", "/any"]:
+    for path in ["/a/{page_token}:x", "/a/b/{b}/c/{c}", "/d/{page_token}", "/{segment}/e/{e}", "/", "/f/%7B/{page_token}", "/any"]:
         assert path in document["paths"], f"{path} is not in {list(document['paths'])}"
     assert "SEARCH" in document["paths"]["/any"]["x-methods"]
     validate(done.stdout)

@@ -200,9 +200,9 @@ def test_limits(s):
         return frame(field(1, bytes(size)))
     equal(len(call(s.gateway, "/Calculator/Echo", echo((4 << 20) - 16))[0][0]), (4 << 20) - 16 + 5, "bytes")
     equal(status_of(s.gateway, "/Calculator/Echo", echo((4 << 20) + 16)), 8, "status of a large message")
-    many = frame(number(1)) * 900_000  # 9 MB in small messages: the limit is one of messages
+    many = frame(number(1)) * 450_000  # 4.5 MB in small messages: the limit is one of messages
     messages, trailers = call(s.gateway, "/Calculator/Statistics", many)
-    equal((trailers["grpc-status"], messages[0][:4]), ("0", b"\x08" + varint(900_000)), "answer")
+    equal((trailers["grpc-status"], messages[0][:4]), ("0", b"\x08" + varint(450_000)), "answer")
 
 
 @test()
@@ -220,9 +220,10 @@ def test_messages_are_flushed_as_they_arrive(s):
                        {"content-type": "application/grpc-web+proto"})
     reply = connection.getresponse()
     first = reply.read(7)  # factor 2, index 0
-    elapsed = time.monotonic() - started
-    assert 0.2 < elapsed < 0.48, f"the first message came after {elapsed:.3f} s"
+    came = time.monotonic()
     messages, trailers = answer(first + reply.read())
+    later = time.monotonic() - came
+    assert came - started > 0.2 and later > 0.3, f"the rest came {later:.3f} s after the first message"
     equal((len(messages), trailers["grpc-status"]), (3, "0"), "answer")
     connection.close()
     s.gateway.assert_nothing_live()

@@ -98,7 +98,7 @@ def test_lines_are_flushed_as_they_arrive(s):
     while lines.readline():
         times.append(time.monotonic() - started)
     connection.close()
-    assert len(times) == 2 and 0.2 < times[0] < 0.48 < times[1], times
+    assert len(times) == 2 and times[0] > 0.2 and times[1] - times[0] > 0.15, times
     s.assert_nothing_live()
 
 

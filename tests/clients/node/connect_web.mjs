@@ -46,7 +46,7 @@ await run({
     const times = [];
     for await (const _ of calc.primeFactors({ number: 30n, delay: ms(250) })) times.push(Date.now() - started);
     assert.equal(times.length, 3);
-    assert.ok(times[0] < 490 && times[2] > 700, `messages after ${times} ms`);
+    assert.ok(times[2] - times[0] > 300, `messages after ${times} ms`); // held back, they would come together
   },
   async large_server_stream(calc) {
     const replies = await collect(calc.flood({ count: 1000n, size: 20000 }));

@@ -167,7 +167,10 @@ static void bad_uploads(void **state)
         assert_int_equal(fake_call_live(), 0);
         fake_exchange_close(&fx);
     }
-    start(METHOD_POST, "/v1/statistics", "text/plain");
+    request(METHOD_POST, "/v1/statistics");
+    fake_exchange_header(&fx, "content-type", "text/plain");
+    fake_exchange_header(&fx, "accept", "*/*");
+    fake_exchange_open(&fx, &protocol_rest);
     expect_error(415, 3, "application/json");
 }
 
