@@ -60,6 +60,7 @@ static int run_check(const struct command *command, int argc, char **argv)
     struct config config;
     char error[OPTION_ERROR_LEN];
     (void)command;
+    config_init(&config);
     config_flags_init(&flags);
     int result = config_flags_environment(&flags, getenv, error);
     if (result == 0)

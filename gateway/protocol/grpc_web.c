@@ -5,12 +5,12 @@
  * where none can follow (inside a long message) the connection breaks instead. */
 #include "gateway/call.h"
 #include "gateway/protocol.h"
+#include "gateway/protocol/frames_upload.h"
 #include "gateway/protocol/grpc_web_text.h"
 #include "gateway/protocol/request_metadata.h"
 #include "gateway/protocol/trailer_frame.h"
 #include "gateway/schema/schema.h"
 #include "grpc/compression.h"
-#include "grpc/frame.h"
 
 enum { TEXT_PIECE = 48 * 1024, MAX_TEXT = 72 * 1024 };
 
@@ -22,19 +22,15 @@ struct media_type {
 
 struct grpc_web {
     struct exchange *ex;
-    struct call *call;         /* NULL before the first body byte and after the status */
-    struct media_type type;    /* of the request */
-    bool text_out;             /* the response is text */
-    enum compression encoding; /* of the request's flagged frames */
+    struct call *call;      /* NULL before the first body byte and after the status */
+    struct media_type type; /* of the request */
+    bool text_out;          /* the response is text */
     bool accept_gzip;
-    bool one_request; /* the method is known and takes exactly one message */
-    bool opened;      /* nothing has failed yet: uploads are followed */
+    bool opened; /* nothing has failed yet: uploads are followed */
     bool head_sent;
-    bool mid_frame;             /* the call ended inside a message: nothing can be appended */
-    bool finished;              /* the trailer frame is written, or the response broken off */
-    uint64_t messages;          /* whole or begun */
-    struct frame_walker walker; /* identity: bytes pass through */
-    struct frame_reader reader; /* gzip: messages are assembled and checked */
+    bool mid_frame; /* the call ended inside a message: nothing can be appended */
+    bool finished;  /* the trailer frame is written, or the response broken off */
+    struct frames_upload upload;
     struct grpc_web_text_decoder decoder;
     struct grpc_web_text_encoder encoder;
     struct buf decoded, encoded; /* scratch of the two */
@@ -244,7 +240,7 @@ static bool grpc_web_start_call(struct grpc_web *gw)
     struct call_request call = {
         .path = req->path,
         .metadata = &md,
-        .encoding = gw->encoding == COMPRESSION_GZIP ? SLICE("gzip") : SLICE(""),
+        .encoding = gw->upload.encoding == COMPRESSION_GZIP ? SLICE("gzip") : SLICE(""),
         .format = gw->type.format,
         .accept_gzip = gw->accept_gzip,
         .max_reply_len = ctx->config->limits.max_reply_bytes,
@@ -266,7 +262,7 @@ static void grpc_web_look_up(struct grpc_web *gw)
         schema ? schema_method(schema, exchange_request(gw->ex)->path) : NULL;
     if (!method)
         return;
-    gw->one_request = !method->client_streaming;
+    gw->upload.one_request = !method->client_streaming;
     if (method->client_streaming)
         exchange_allow_slow_upload(gw->ex);
     if (!method->server_streaming)
@@ -278,7 +274,6 @@ static void grpc_web_admit(struct grpc_web *gw)
 {
     const struct exchange_request *req = exchange_request(gw->ex);
     struct slice encoding = metadata_get(&req->headers, SLICE("grpc-encoding"));
-    gw->encoding = compression_parse(encoding);
     if (req->method != METHOD_POST) {
         status_set(&gw->failure, STATUS_UNIMPLEMENTED, "gRPC-Web calls use POST");
         grpc_web_refuse(gw, 405, &(struct metadata_entry){SLICE("allow"), SLICE("POST")});
@@ -288,7 +283,7 @@ static void grpc_web_admit(struct grpc_web *gw)
                    req->content_type.len > 80 ? 80 : (int)req->content_type.len,
                    (const char *)req->content_type.data);
         grpc_web_refuse(gw, 415, NULL);
-    } else if (gw->encoding == COMPRESSION_UNKNOWN) {
+    } else if (gw->upload.encoding == COMPRESSION_UNKNOWN) {
         status_set(&gw->failure, STATUS_UNIMPLEMENTED,
                    "grpc-encoding \"%.*s\" is not supported: use one of " COMPRESSION_ACCEPT,
                    encoding.len > 40 ? 40 : (int)encoding.len, (const char *)encoding.data);
@@ -320,90 +315,19 @@ static void *grpc_web_open(struct exchange *ex)
     exchange_outcome(ex)->rpc = req->path;
     buf_init(&gw->decoded, MAX_TEXT);
     buf_init(&gw->encoded, MAX_TEXT);
-    frame_walker_init(&gw->walker, 0, limits->max_message_bytes);
-    frame_reader_init(&gw->reader, FRAME_COMPRESSED, limits->max_message_bytes);
+    frames_upload_init(&gw->upload, limits->max_message_bytes,
+                       compression_parse(metadata_get(&req->headers, SLICE("grpc-encoding"))));
     grpc_web_admit(gw);
     return gw;
 }
 
-/* Fills gw->failure from what a reader or walker found; true when all is well. */
-static bool grpc_web_judge(struct grpc_web *gw, enum frame_result result, const struct frame *bad)
-{
-    size_t limit = exchange_context(gw->ex)->config->limits.max_message_bytes;
-    switch (result) {
-    case FRAME_TOO_LARGE:
-        status_set(
-            &gw->failure, STATUS_RESOURCE_EXHAUSTED,
-            "request message of %zu bytes is larger than the limit of %zu (--max-message-bytes)",
-            bad->payload.len, limit);
-        return false;
-    case FRAME_BAD_FLAGS:
-        status_set(&gw->failure, STATUS_INTERNAL, "request frame has flags 0x%02x%s", bad->flags,
-                   bad->flags == FRAME_COMPRESSED
-                       ? ": compressed, but the request names no grpc-encoding"
-                       : "");
-        return false;
-    case FRAME_NO_MEMORY:
-        status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory for a request message");
-        return false;
-    default:
-        break;
-    }
-    if (gw->one_request && gw->messages > 1) {
-        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
-                   "the method takes one request message, more were sent");
-        return false;
-    }
-    return true;
-}
-
-/* A gzip message is decoded only to be measured; what goes upstream is the client's own frame. */
-static bool grpc_web_measure(struct grpc_web *gw, const struct frame *frame)
-{
-    if (!(frame->flags & FRAME_COMPRESSED))
-        return true;
-    struct buf plain;
-    buf_init(&plain, exchange_context(gw->ex)->config->limits.max_message_bytes);
-    bool ok = compression_inflate(frame->payload, &plain, &gw->failure);
-    buf_fini(&plain);
-    return ok;
-}
-
-static bool grpc_web_pass_compressed(struct grpc_web *gw, struct slice data)
-{
-    struct frame frame;
-    enum frame_result result;
-    bool room = true;
-    while ((result = frame_reader_next(&gw->reader, &data, &frame)) == FRAME_READY) {
-        gw->messages++;
-        if (!grpc_web_judge(gw, result, &frame) || !grpc_web_measure(gw, &frame))
-            return false;
-        uint8_t prefix[FRAME_PREFIX_LEN];
-        frame_write_prefix(prefix, frame.flags, (uint32_t)frame.payload.len);
-        call_send_frames(gw->call, slice_from(prefix, sizeof prefix));
-        room = call_send_frames(gw->call, frame.payload);
-    }
-    if (!room)
-        exchange_pause_upload(gw->ex);
-    return grpc_web_judge(gw, result, &frame);
-}
-
-static bool grpc_web_pass(struct grpc_web *gw, struct slice data)
-{
-    struct frame bad;
-    enum frame_result result = frame_walker_feed(&gw->walker, data, &bad);
-    gw->messages = gw->walker.messages;
-    if (!grpc_web_judge(gw, result, &bad))
-        return false;
-    if (!call_send_frames(gw->call, data))
-        exchange_pause_upload(gw->ex);
-    return true;
-}
-
 static bool grpc_web_pass_frames(struct grpc_web *gw, struct slice data)
 {
-    return gw->encoding == COMPRESSION_GZIP ? grpc_web_pass_compressed(gw, data)
-                                            : grpc_web_pass(gw, data);
+    enum frames_upload_result result =
+        frames_upload_pass(&gw->upload, gw->call, data, &gw->failure);
+    if (result == FRAMES_UPLOAD_FULL)
+        exchange_pause_upload(gw->ex);
+    return result != FRAMES_UPLOAD_FAILED;
 }
 
 /* The body is not base64: a malformed HTTP request, while that can still be said. */
@@ -450,21 +374,11 @@ static void grpc_web_on_body_end(struct exchange *ex, void *state)
     struct grpc_web *gw = state;
     if (!gw || !gw->opened)
         return;
-    bool ok = true;
     if (grpc_web_text_mid_quartet(&gw->decoder)) {
         grpc_web_bad_text(gw, "it ends inside a group of four characters");
         return;
     }
-    if (frame_walker_mid_frame(&gw->walker) || frame_reader_mid_frame(&gw->reader)) {
-        status_set(&gw->failure, STATUS_INTERNAL, "the request body ends inside a message");
-        ok = false;
-    } else if (gw->one_request && gw->messages == 0) {
-        status_set(&gw->failure, STATUS_UNIMPLEMENTED,
-                   "the method takes one request message, none was sent");
-        ok = false;
-    } else if (!gw->call) {
-        ok = grpc_web_start_call(gw);
-    }
+    bool ok = frames_upload_end(&gw->upload, &gw->failure) && (gw->call || grpc_web_start_call(gw));
     if (ok)
         call_half_close(gw->call);
     else
@@ -484,7 +398,7 @@ static void grpc_web_close(struct exchange *ex, void *state)
     struct grpc_web *gw = state;
     if (!gw)
         return;
-    frame_reader_fini(&gw->reader);
+    frames_upload_fini(&gw->upload);
     buf_fini(&gw->decoded);
     buf_fini(&gw->encoded);
     if (gw->call) {

@@ -216,9 +216,9 @@ static void append_clean(struct buf *out, struct slice raw)
 
 static struct slice trim(struct slice s)
 {
-    while (s.len > 0 && is_blank(s.data[0]))
+    while (s.data && s.len > 0 && is_blank(s.data[0]))
         s = slice_skip(s, 1);
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
+    while (s.data && s.len > 0 && is_blank(s.data[s.len - 1]))
         s.len--;
     return s;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <yaml.h>
 
 /* What can stand in a mapping. */
@@ -81,7 +80,7 @@ struct reading {
     const char *source;
     struct arena *arena;
     struct status *st;
-    struct http_rule *rules; /* room for HTTP_RULES_YAML_MAX_RULES */
+    struct buf rules; /* struct http_rule, so far */
     size_t count;
 };
 
@@ -269,8 +268,8 @@ static bool read_rule(struct reading *r, const yaml_node_t *node, bool additiona
     if (r->count >= HTTP_RULES_YAML_MAX_RULES)
         return fail(r, node->start_mark, "more than %d rules", HTTP_RULES_YAML_MAX_RULES);
     *bindings = s.values[RULE_ADDITIONAL];
-    r->rules[r->count++] = rule;
-    return true;
+    r->count++;
+    return buf_append(&r->rules, &rule, sizeof rule) == 0 || fail_memory(r->st);
 }
 
 static const yaml_node_t *item_at(struct reading *r, const yaml_node_t *list, size_t i)
@@ -335,14 +334,6 @@ static bool read_service(struct reading *r)
     return read_http(r, s.values[SERVICE_HTTP]);
 }
 
-/* For as many as there may be: aliases can make more rules than a count of the text shows. */
-static bool make_room(struct reading *r)
-{
-    struct http_rule *room = calloc(HTTP_RULES_YAML_MAX_RULES, sizeof *room);
-    r->rules = room;
-    return room || fail_memory(r->st);
-}
-
 static bool fail_parser(struct reading *r, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR)
@@ -371,7 +362,8 @@ static bool copy_rules(struct reading *r, struct http_rule **rules, size_t *coun
     *rules = arena_zalloc(r->arena, (r->count + 1) * sizeof **rules);
     if (!*rules)
         return fail_memory(r->st);
-    memcpy(*rules, r->rules, r->count * sizeof **rules);
+    if (r->count > 0)
+        memcpy(*rules, buf_slice(&r->rules).data, r->count * sizeof **rules);
     *count = r->count;
     return true;
 }
@@ -403,8 +395,9 @@ bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *
     r.source = (const char *)arena_copy(arena, slice_from_string(source)).data;
     if (!r.source)
         return fail_memory(st);
-    bool good = make_room(&r) && read_text(&r, text) && copy_rules(&r, rules, count);
-    free(r.rules);
+    buf_init(&r.rules, HTTP_RULES_YAML_MAX_RULES * sizeof(struct http_rule));
+    bool good = read_text(&r, text) && copy_rules(&r, rules, count);
+    buf_fini(&r.rules);
     return good;
 }
 

@@ -128,7 +128,7 @@ static json_t *oneof_rule(struct openapi *o, json_t *members)
 
 static void write_oneofs(struct openapi *o, json_t *schema, const struct message_type *type)
 {
-    json_t **members = calloc(type->oneof_count + 1u, sizeof *members);
+    json_t **members = calloc(type->oneof_count + 1u, sizeof(json_t *));
     json_t *rules = json_array();
     for (size_t i = 0; members && i < type->field_count; i++) {
         const struct field *f = &type->fields[i];
@@ -249,8 +249,8 @@ static void write_enum(struct openapi *o, json_t *schema, const struct enum_type
 void openapi_schema_fill(struct openapi *o)
 {
     struct openapi_type type;
-    while (buf_len(&o->waiting) > 0 && !o->failed) {
-        memcpy(&type, buf_slice(&o->waiting).data, sizeof type);
+    while (o->waiting.data && buf_len(&o->waiting) > 0 && !o->failed) {
+        memcpy(&type, o->waiting.data + o->waiting.start, sizeof type);
         buf_consume(&o->waiting, sizeof type);
         struct slice name = type.message ? type.message->full_name : type.enumeration->full_name;
         json_t *schema = json_object_getn(o->schemas, (const char *)name.data, name.len);
