@@ -239,6 +239,11 @@ static int gateway_open_workers(struct gateway *g, size_t files)
         if (!g->workers[i])
             return failed("cannot start", "a worker", -ENOMEM);
     }
+    return 0;
+}
+
+static int gateway_start_workers(struct gateway *g)
+{
     for (unsigned i = 0; i < g->worker_count; i++) {
         int error = worker_start(g->workers[i]);
         if (error)
@@ -305,7 +310,9 @@ int gateway_serve(struct config *config, gateway_ready_fn *on_ready)
     int status = 1;
     if (gateway_open_admin(g) == 0 && gateway_open_workers(g, files) == 0) {
         print_listeners(config);
-        if (gateway_start_schema(g)) {
+        /* Descriptor files are read before the first request is: clients that come now wait in the
+         * listeners. */
+        if (gateway_start_schema(g) && gateway_start_workers(g) == 0) {
             loop_run(g->ctx.loop);
             status = 0;
         }

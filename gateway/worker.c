@@ -113,6 +113,7 @@ fail:
 static void *worker_run(void *arg)
 {
     struct worker *w = arg;
+    on_wake(w); /* what was asked before the thread ran: a schema from files */
     loop_run(w->ctx.loop);
     atomic_store(&w->idle, true);
     return NULL;

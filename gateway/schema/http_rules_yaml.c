@@ -362,8 +362,8 @@ static bool copy_rules(struct reading *r, struct http_rule **rules, size_t *coun
     *rules = arena_zalloc(r->arena, (r->count + 1) * sizeof **rules);
     if (!*rules)
         return fail_memory(r->st);
-    if (r->count > 0)
-        memcpy(*rules, buf_slice(&r->rules).data, r->count * sizeof **rules);
+    if (r->rules.data)
+        memcpy(*rules, r->rules.data, r->count * sizeof **rules);
     *count = r->count;
     return true;
 }

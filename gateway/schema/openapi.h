@@ -8,5 +8,5 @@
 enum { OPENAPI_MAX_NODES = 200000 };
 
 /* The document as JSON text, to be freed; with `pretty` indented for people.  NULL with *st.
- * Blocks for as long as it takes, some 10 ms for a thousand methods. */
+ * Blocks while it is made. */
 char *openapi_text(const struct routes *routes, bool pretty, struct status *st);
