@@ -58,10 +58,8 @@ static const struct asset *find_asset(struct slice path)
 
 static bool page_matches(const struct exchange_request *req, const struct context *ctx)
 {
-    const struct config *config = ctx->config;
-    bool on =
-        config->console == SWITCH_ON || (config->console == SWITCH_AUTO && config->loopback_only);
-    if (!on || (req->method != METHOD_GET && req->method != METHOD_HEAD) || !find_asset(req->path))
+    if (!config_console_on(ctx->config) ||
+        (req->method != METHOD_GET && req->method != METHOD_HEAD) || !find_asset(req->path))
         return false;
     struct path_match match; /* the service's own paths go first */
     return !ctx->routes || !routes_match(ctx->routes, SLICE("GET"), req->path, &match);
