@@ -67,24 +67,51 @@ struct slice metadata_get(const struct metadata *md, struct slice name)
     return (struct slice){NULL, 0};
 }
 
+/* Bytes of a metadata name. */
+static const bool name_bytes[256] = {
+    ['0' ... '9'] = true, ['a' ... 'z'] = true, ['_'] = true, ['-'] = true, ['.'] = true,
+};
+
 bool metadata_name_valid(struct slice name)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.data[i];
-        bool ok =
-            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-        if (!ok)
-            return false;
-    }
-    return name.len > 0;
+    bool ok = name.len > 0;
+    for (size_t i = 0; i < name.len; i++)
+        ok &= name_bytes[name.data[i]];
+    return ok;
+}
+
+/* Eight bytes at a time: whether one is below 0x20, perhaps a tab, or is 0x7f. */
+static bool may_be_control(const uint8_t *at)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t low = (word - ones * 0x20) & ~word;
+    uint64_t del = word ^ (ones * 0x7f);
+    return ((low | ((del - ones) & ~del)) & highs) != 0;
+}
+
+static bool has_control(const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f)
+            return true;
+    return false;
 }
 
 bool metadata_value_valid(struct slice value)
 {
-    for (size_t i = 0; i < value.len; i++)
-        if ((value.data[i] < 0x20 && value.data[i] != '\t') || value.data[i] == 0x7f)
+    enum { WORD = 8 };
+    size_t i = 0;
+    for (; value.len - i >= WORD; i += WORD)
+        if (may_be_control(value.data + i) && has_control(value.data + i, WORD))
             return false;
-    return true;
+    if (i == value.len)
+        return true;
+    if (i > 0) /* the last word overlaps what was seen */
+        return !may_be_control(value.data + value.len - WORD) ||
+               !has_control(value.data + i, value.len - i);
+    return !has_control(value.data, value.len);
 }
 
 bool metadata_is_binary(struct slice name)
@@ -133,47 +160,63 @@ struct slice metadata_binary_unpadded(struct slice value, struct arena *arena)
     return slice_from(to, len);
 }
 
-/* One row per first letter keeps the check at a length comparison for most names. */
-static bool name_in(struct slice name, const struct slice *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (name.len == names[i].len && name.data[0] == names[i].data[0] &&
-            memcmp(name.data, names[i].data, name.len) == 0)
-            return true;
-    return false;
-}
-
 #define NAME(literal)                                                                              \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \
     }
 
-static const struct slice hop_by_hop[] = {
-    NAME("connection"), NAME("keep-alive"),        NAME("te"),           NAME("trailer"),
-    NAME("upgrade"),    NAME("transfer-encoding"), NAME("expect"),       NAME("content-length"),
-    NAME("host"),       NAME("http2-settings"),    NAME("content-type"),
+enum { NAMES_MAX_LEN = 24, NAMES_OF_A_LENGTH = 4 };
+
+/* Names by their length: most fields are told apart from all of them by one look. */
+struct names {
+    struct slice of[NAMES_MAX_LEN][NAMES_OF_A_LENGTH];
 };
 
-static const struct slice request_only[] = {
-    NAME("accept"),       NAME("accept-encoding"),
-    NAME("grpc-timeout"), NAME("grpc-encoding"),
-    NAME("grpc-status"),  NAME("grpc-accept-encoding"),
-    NAME("grpc-message"), NAME("grpc-status-details-bin"),
-};
+static bool names_have(const struct names *names, struct slice name)
+{
+    if (name.len >= NAMES_MAX_LEN)
+        return false;
+    const struct slice *row = names->of[name.len];
+    for (size_t i = 0; i < NAMES_OF_A_LENGTH && row[i].data; i++)
+        if (memcmp(name.data, row[i].data, name.len) == 0)
+            return true;
+    return false;
+}
 
-static const struct slice response_only[] = {
-    NAME("grpc-encoding"),
-    NAME("grpc-accept-encoding"),
-};
+static const struct names stripped_upstream = {{
+    [2] = {NAME("te")},
+    [4] = {NAME("host")},
+    [6] = {NAME("accept"), NAME("expect")},
+    [7] = {NAME("trailer"), NAME("upgrade")},
+    [10] = {NAME("connection"), NAME("keep-alive")},
+    [11] = {NAME("grpc-status")},
+    [12] = {NAME("content-type"), NAME("grpc-timeout"), NAME("grpc-message")},
+    [13] = {NAME("grpc-encoding")},
+    [14] = {NAME("content-length"), NAME("http2-settings")},
+    [15] = {NAME("accept-encoding")},
+    [17] = {NAME("transfer-encoding")},
+    [20] = {NAME("grpc-accept-encoding")},
+    [23] = {NAME("grpc-status-details-bin")},
+}};
+
+static const struct names stripped_front = {{
+    [2] = {NAME("te")},
+    [4] = {NAME("host")},
+    [6] = {NAME("expect")},
+    [7] = {NAME("trailer"), NAME("upgrade")},
+    [10] = {NAME("connection"), NAME("keep-alive")},
+    [12] = {NAME("content-type")},
+    [13] = {NAME("grpc-encoding")},
+    [14] = {NAME("content-length"), NAME("http2-settings")},
+    [17] = {NAME("transfer-encoding")},
+    [20] = {NAME("grpc-accept-encoding")},
+}};
 
 #undef NAME
 
 bool metadata_stripped_upstream(struct slice name)
 {
-    if (name.len == 0 || name.data[0] == ':')
-        return true;
-    return name_in(name, hop_by_hop, sizeof hop_by_hop / sizeof *hop_by_hop) ||
-           name_in(name, request_only, sizeof request_only / sizeof *request_only) ||
+    return name.len == 0 || name.data[0] == ':' || names_have(&stripped_upstream, name) ||
            slice_has_prefix(name, SLICE("proxy-")) ||
            slice_has_prefix(name, SLICE("sec-websocket-")) ||
            slice_has_prefix(name, SLICE("access-control-request-"));
@@ -181,9 +224,6 @@ bool metadata_stripped_upstream(struct slice name)
 
 bool metadata_stripped_front(struct slice name)
 {
-    if (name.len == 0 || name.data[0] == ':')
-        return true;
-    return name_in(name, hop_by_hop, sizeof hop_by_hop / sizeof *hop_by_hop) ||
-           name_in(name, response_only, sizeof response_only / sizeof *response_only) ||
+    return name.len == 0 || name.data[0] == ':' || names_have(&stripped_front, name) ||
            slice_has_prefix(name, SLICE("proxy-"));
 }

@@ -33,34 +33,6 @@ static bool lower_token(uint8_t *name, size_t len)
     return ok;
 }
 
-/* Eight bytes at a time: whether any byte is below 0x20 or is 0x7f; a tab is let through by the
- * exact check behind it. */
-static bool may_be_control(uint64_t w)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t below = (w - ones * 0x20) & ~w & highs;
-    uint64_t del = w ^ (ones * 0x7f);
-    uint64_t is_del = (del - ones) & ~del & highs;
-    return (below | is_del) != 0;
-}
-
-static bool word_ok(const uint8_t *at)
-{
-    uint64_t w;
-    memcpy(&w, at, 8);
-    return !may_be_control(w) || metadata_value_valid(slice_from(at, 8));
-}
-
-static bool value_ok(struct slice value)
-{
-    if (value.len < 8)
-        return metadata_value_valid(value);
-    for (size_t i = 0; i + 8 <= value.len; i += 8)
-        if (!word_ok(value.data + i))
-            return false;
-    return word_ok(value.data + value.len - 8); /* overlaps what was seen */
-}
-
 #define KNOWN(index, literal)                                                                      \
     case sizeof(literal) - 1:                                                                      \
         return memcmp(name, literal, sizeof(literal) - 1) == 0 ? (index) : FIREWALL_KNOWN_COUNT
@@ -98,7 +70,7 @@ struct slice firewall_field(struct firewall *fw, uint8_t *name, size_t name_len,
     fw->bytes += name_len + value.len + 4;
     if (!lower_token(name, name_len))
         fw->bad_name = true;
-    if (!value_ok(value))
+    if (!metadata_value_valid(value))
         fw->bad_value = true;
     enum firewall_known known = known_name(name, name_len);
     if (known != FIREWALL_KNOWN_COUNT && fw->seen[known]++ == 0)

@@ -40,6 +40,24 @@ static void names_and_values(void **state)
     assert_false(metadata_value_valid(SLICE("\x7f")));
 }
 
+/* Every byte at every place of values of every small length: words are looked at as a whole. */
+static void control_bytes_anywhere(void **state)
+{
+    (void)state;
+    uint8_t text[27];
+    for (size_t len = 1; len < sizeof text; len++) {
+        memset(text, 'a', sizeof text);
+        for (size_t i = 0; i < len; i++) {
+            for (unsigned c = 0; c <= 0xff; c++) {
+                text[i] = (uint8_t)c;
+                bool good = c == '\t' || (c >= 0x20 && c != 0x7f);
+                assert_int_equal(metadata_value_valid(slice_from(text, len)), good);
+            }
+            text[i] = i % 2 ? '\t' : 0xff; /* left standing: neighbours must not hide anything */
+        }
+    }
+}
+
 static void binary_values(void **state)
 {
     (void)state;
@@ -70,18 +88,47 @@ static void hop_by_hop_fields_stay(void **state)
     static const char *const up[] = {":path",
                                      "te",
                                      "connection",
+                                     "keep-alive",
                                      "proxy-x",
                                      "grpc-timeout",
                                      "accept",
+                                     "expect",
+                                     "trailer",
+                                     "upgrade",
                                      "host",
                                      "sec-websocket-key",
                                      "access-control-request-method",
-                                     "grpc-status"};
+                                     "grpc-status",
+                                     "grpc-message",
+                                     "content-type",
+                                     "grpc-encoding",
+                                     "content-length",
+                                     "http2-settings",
+                                     "accept-encoding",
+                                     "transfer-encoding",
+                                     "grpc-accept-encoding",
+                                     "grpc-status-details-bin"};
     for (size_t i = 0; i < sizeof up / sizeof *up; i++)
         assert_true(metadata_stripped_upstream(slice_from_string(up[i])));
     assert_false(metadata_stripped_upstream(SLICE("authorization")));
     assert_false(metadata_stripped_upstream(SLICE("tea")));
-    assert_true(metadata_stripped_front(SLICE("content-length")));
+    static const char *const front[] = {"te",
+                                        "host",
+                                        "expect",
+                                        "trailer",
+                                        "upgrade",
+                                        "connection",
+                                        "keep-alive",
+                                        "content-type",
+                                        "grpc-encoding",
+                                        "content-length",
+                                        "http2-settings",
+                                        "transfer-encoding",
+                                        "grpc-accept-encoding",
+                                        "proxy-status"};
+    for (size_t i = 0; i < sizeof front / sizeof *front; i++)
+        assert_true(metadata_stripped_front(slice_from_string(front[i])));
+    assert_false(metadata_stripped_front(SLICE("x-a-name-that-is-longer-than-any-of-them")));
     assert_false(metadata_stripped_front(SLICE("grpc-status")));
 }
 
@@ -158,9 +205,13 @@ static void statuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(add_get_and_limit), cmocka_unit_test(names_and_values),
-        cmocka_unit_test(binary_values),     cmocka_unit_test(hop_by_hop_fields_stay),
-        cmocka_unit_test(timeouts),          cmocka_unit_test(timeouts_never_grow_on_the_way),
+        cmocka_unit_test(add_get_and_limit),
+        cmocka_unit_test(names_and_values),
+        cmocka_unit_test(control_bytes_anywhere),
+        cmocka_unit_test(binary_values),
+        cmocka_unit_test(hop_by_hop_fields_stay),
+        cmocka_unit_test(timeouts),
+        cmocka_unit_test(timeouts_never_grow_on_the_way),
         cmocka_unit_test(statuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
