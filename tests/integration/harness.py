@@ -315,7 +315,7 @@ class Reply:
         return f"<{self.status} {self.headers} {self.body[:300]}>"
 
 
-def curl(url, data=None, *headers, method=None, options=(), seconds=10):
+def curl(url, data=None, *headers, method=None, options=(), seconds=30):
     """One request by curl over HTTP/1.1: a POST when there is data."""
     argv = ["curl", "-s", "-S", "-i", "-N", "--http1.1", "--path-as-is", "--max-time", str(seconds), *options]
     if method == "HEAD":
@@ -449,7 +449,7 @@ _tests = []
 _skipped = []  # scenarios of client programs that cannot run here
 
 
-def test(limit=20):
+def test(limit=60):
     """Marks a function as a test that may take `limit` seconds.  Its parameter, if any, is what main()'s `around` yields.  It
     counts as one, or as the number of scenarios that it returns."""
     def mark(function):

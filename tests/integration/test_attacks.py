@@ -83,22 +83,26 @@ def test_slow_head_hears_why():
         s.sendall(b"POST / HTTP/1.1\r\nhost: a\r\n")
         started = time.monotonic()
         assert read_to_end(s).startswith(b"HTTP/1.1 408 ")
-        assert 0.3 < time.monotonic() - started < 2
+        assert 0.3 < time.monotonic() - started < 8
 
 
 @test(30)
 def test_chunk_extension_does_not_spin():
+    def attack(gateway):
+        s = connect(gateway)
+        s.sendall(head(PATH) + b"5;" + b"x" * 65536)
+        time.sleep(1)
+        s.close()
+
     with bridge(workers=1) as (_, gateway):
+        before = cpu_seconds(gateway)
+        attack(gateway)
+        spent = cpu_seconds(gateway) - before
+        assert spent < 0.5, f"{spent} s of CPU time in one second"
         with load(gateway, 1, PATH, BODY, number(4)) as calls:
-            before = cpu_seconds(gateway)
-            for _ in range(3):
-                s = connect(gateway)
-                s.sendall(head(PATH) + b"5;" + b"x" * 65536)
-                time.sleep(0.4)
-                s.close()
-            spent = cpu_seconds(gateway) - before
+            attack(gateway)
         equal(calls.failures(), {}, "failures of calls beside it")
-        assert calls.count() > 100 and spent < 1.15, f"{calls.outcomes}, {spent} s of CPU time in 1.2 s"
+        assert calls.count() > 20, calls.outcomes
 
 
 @test(30)

@@ -245,7 +245,7 @@ def test_timeouts(s):
     started = time.monotonic()
     failed(s.gateway, "/Calculator/SlowSquareRoot", slow(4, 25), PROTO, "connect-timeout-ms: 200", status=504,
            code="deadline_exceeded")
-    assert 0.15 < time.monotonic() - started < 1.5
+    assert 0.15 < time.monotonic() - started < 10
     failed(s.gateway, "/Calculator/SlowSquareRoot", slow(4, 25), PROTO, "connect-timeout-ms: 0", status=504,
            code="deadline_exceeded")
     calls = s.gateway.metric("drawbridge_upstream_calls_total")
