@@ -17,28 +17,41 @@ void buf_fini(struct buf *b)
     *b = (struct buf){.max_len = b->max_len};
 }
 
+/* Moves the content to the front of other memory. */
+static bool buf_move(struct buf *b, size_t cap)
+{
+    size_t len = buf_len(b);
+    uint8_t *data = malloc(cap);
+    if (!data)
+        return false;
+    if (len)
+        memcpy(data, b->data + b->start, len);
+    free(b->data);
+    *b = (struct buf){.data = data, .end = len, .cap = cap, .max_len = b->max_len};
+    return true;
+}
+
 static bool buf_grow(struct buf *b, size_t need)
 {
     size_t len = buf_len(b);
     /* Moving to the front pays only when it frees at least half, else it costs a copy per call. */
-    if (b->start >= b->cap / 2 && need <= b->cap) {
-        memmove(b->data, b->data + b->start, len);
-    } else {
+    if (b->start < b->cap / 2 || need > b->cap) {
         size_t cap = b->cap ? b->cap : 256;
         while (cap < need)
             cap += cap;
-        uint8_t *data = malloc(cap);
-        if (!data)
-            return false;
-        if (len)
-            memcpy(data, b->data + b->start, len);
-        free(b->data);
-        b->data = data;
-        b->cap = cap;
+        return buf_move(b, cap);
     }
+    memmove(b->data, b->data + b->start, len);
     b->start = 0;
     b->end = len;
     return true;
+}
+
+void buf_expect(struct buf *b, size_t total)
+{
+    enum { BELIEVED = 16 };
+    if (total > b->cap && total <= b->max_len && buf_len(b) >= total / BELIEVED)
+        buf_move(b, total); /* without memory for all at once it grows as it would have */
 }
 
 uint8_t *buf_reserve(struct buf *b, size_t len)

@@ -36,6 +36,11 @@ static inline void buf_commit(struct buf *b, size_t len)
     b->end += len;
 }
 
+/* The content is announced to become `total` bytes: once a sixteenth of them is there, room for all
+ * is made in one step, which saves the copies and the slack of growing.  A peer's word is worth no
+ * more than that. */
+void buf_expect(struct buf *b, size_t total);
+
 /* 0, or -ENOBUFS (limit or memory; the content is unchanged). */
 int buf_append(struct buf *b, const void *data, size_t len);
 int buf_append_slice(struct buf *b, struct slice s);

@@ -73,6 +73,7 @@ enum frame_result frame_reader_next(struct frame_reader *r, struct slice *input,
         size_t take = r->need - have < input->len ? r->need - have : input->len;
         if (buf_append(&r->partial, input->data, take) < 0)
             return FRAME_NO_MEMORY;
+        buf_expect(&r->partial, r->need);
         *input = slice_skip(*input, take);
         if (have + take < r->need)
             return FRAME_NEED_MORE;

@@ -237,6 +237,8 @@ static void connect_unary_on_body(struct exchange *ex, void *state, struct slice
         unary_call(u, data); /* the usual case: the whole body at once, not copied */
     else if (buf_append_slice(&u->body, data) < 0)
         unary_too_large(u);
+    else
+        buf_expect(&u->body, exchange_request(ex)->content_length);
 }
 
 static void connect_unary_on_body_end(struct exchange *ex, void *state)

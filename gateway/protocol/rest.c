@@ -187,6 +187,8 @@ static void rest_on_body(struct exchange *ex, void *state, struct slice data)
     } else if (buf_append_slice(&r->body, data) < 0) {
         rest_refuse(r, 413, STATUS_RESOURCE_EXHAUSTED,
                     "the body is larger than the limit (--max-message-bytes)");
+    } else {
+        buf_expect(&r->body, exchange_request(ex)->content_length);
     }
 }
 

@@ -37,6 +37,32 @@ static void limit_refuses_and_changes_nothing(void **state)
     buf_fini(&b);
 }
 
+static void expected_content_is_made_room_for_once_believed(void **state)
+{
+    (void)state;
+    struct buf b;
+    uint8_t piece[1000] = {0};
+    buf_init(&b, 100000);
+    assert_int_equal(buf_append(&b, piece, 1000), 0);
+    buf_expect(&b, 16100); /* a sixteenth is not there */
+    assert_true(b.cap < 16000);
+    buf_expect(&b, 16000);
+    assert_int_equal(b.cap, 16000);
+    const uint8_t *data = b.data;
+    for (int i = 1; i < 16; i++) {
+        assert_int_equal(buf_append(&b, piece, 1000), 0);
+        buf_expect(&b, 16000);
+    }
+    assert_ptr_equal(b.data, data);
+    assert_int_equal(buf_append(&b, "more than was said", 18), 0);
+    assert_int_equal(buf_len(&b), 16018);
+    size_t cap = b.cap;
+    buf_expect(&b, 100001); /* past the limit, and never announced (UINT64_MAX) */
+    buf_expect(&b, SIZE_MAX);
+    assert_int_equal(b.cap, cap);
+    buf_fini(&b);
+}
+
 static void printf_appends_text(void **state)
 {
     (void)state;
@@ -105,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(append_consume_keeps_order),
         cmocka_unit_test(limit_refuses_and_changes_nothing),
+        cmocka_unit_test(expected_content_is_made_room_for_once_believed),
         cmocka_unit_test(printf_appends_text),
         cmocka_unit_test(reset_drops_large_memory),
         cmocka_unit_test(arena_serves_room_then_blocks),
