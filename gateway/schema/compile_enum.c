@@ -30,11 +30,8 @@ static int compare_numbers(const void *a, const void *b)
 
 static int compare_names(const void *a, const void *b)
 {
-    struct slice x = (*(const struct enum_value *const *)a)->name;
-    struct slice y = (*(const struct enum_value *const *)b)->name;
-    size_t len = x.len < y.len ? x.len : y.len;
-    int order = memcmp(x.data, y.data, len);
-    return order ? order : (x.len > y.len) - (x.len < y.len);
+    return enum_name_compare((*(const struct enum_value *const *)a)->name,
+                             (*(const struct enum_value *const *)b)->name);
 }
 
 static bool fill_values(struct compile *c, struct compile_enum *def, struct enum_value *values)

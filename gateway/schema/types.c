@@ -54,11 +54,11 @@ const struct enum_value *enum_type_value(const struct enum_type *type, int32_t n
     return found ? type->by_number[low] : NULL;
 }
 
-static int compare(struct slice a, struct slice b)
+int enum_name_compare(struct slice a, struct slice b)
 {
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len ? memcmp(a.data, b.data, len) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return a.len ? memcmp(a.data, b.data, a.len) : 0;
 }
 
 const struct enum_value *enum_type_value_by_name(const struct enum_type *type, struct slice name)
@@ -66,7 +66,7 @@ const struct enum_value *enum_type_value_by_name(const struct enum_type *type, s
     size_t low = 0, high = type->value_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = compare(type->by_name[middle]->name, name);
+        int order = enum_name_compare(type->by_name[middle]->name, name);
         if (order == 0)
             return type->by_name[middle];
         if (order < 0)

@@ -107,7 +107,7 @@ struct enum_type {
     uint32_t value_count;
     const struct enum_value *const *by_number; /* sorted by number; of aliases the first declared */
     uint32_t by_number_count;
-    const struct enum_value *const *by_name; /* sorted by name */
+    const struct enum_value *const *by_name; /* sorted by enum_name_compare() */
 };
 
 struct method {
@@ -126,3 +126,5 @@ const struct field *message_type_field(const struct message_type *type, uint32_t
 const struct field *message_type_field_by_name(const struct message_type *type, struct slice name);
 const struct enum_value *enum_type_value(const struct enum_type *type, int32_t number);
 const struct enum_value *enum_type_value_by_name(const struct enum_type *type, struct slice name);
+/* The order of by_name: shorter names first, so that most looks compare lengths alone. */
+int enum_name_compare(struct slice a, struct slice b);

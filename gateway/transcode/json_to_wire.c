@@ -156,8 +156,16 @@ static bool write_field(struct json_parser *p, const struct field *f)
 static bool begins_with(struct slice a, struct slice b)
 {
     uint64_t x, y;
-    if (a.len < b.len || b.len < sizeof x)
+    if (a.len < b.len || b.len < sizeof(uint32_t))
         return slice_has_prefix(a, b);
+    if (b.len < sizeof x) {
+        uint32_t first[2], last[2];
+        memcpy(&first[0], a.data, sizeof *first);
+        memcpy(&first[1], b.data, sizeof *first);
+        memcpy(&last[0], a.data + b.len - sizeof *last, sizeof *last);
+        memcpy(&last[1], b.data + b.len - sizeof *last, sizeof *last);
+        return first[0] == first[1] && last[0] == last[1];
+    }
     for (size_t i = 0; i + sizeof x < b.len; i += sizeof x) {
         memcpy(&x, a.data + i, sizeof x);
         memcpy(&y, b.data + i, sizeof y);

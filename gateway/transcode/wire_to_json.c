@@ -49,13 +49,13 @@ bool wire_to_json_default(struct wire_printer *p, const struct field *f)
 
 bool wire_to_json_end_field(struct wire_printer *p, const struct field *f, size_t before)
 {
+    if (!f->repeated || p->options->emit_defaults)
+        return wire_printer_comma(p);
     struct slice key = p->options->proto_names ? f->proto_key : f->json_key;
-    bool empty = sink_offset(&p->out) == before + key.len + 2;
-    if (f->repeated && empty && !p->options->emit_defaults) {
-        sink_rewind(&p->out, before);
-        return true;
-    }
-    return wire_printer_comma(p);
+    if (sink_offset(&p->out) != before + key.len + 2)
+        return wire_printer_comma(p);
+    sink_rewind(&p->out, before); /* an empty list */
+    return true;
 }
 
 static const uint8_t *print_element(struct wire_printer *p, const struct field *f,
