@@ -2,6 +2,7 @@
 #include "gateway/schema/schema.h"
 #include "unit/cmocka_all.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct schema *schema;
@@ -222,6 +223,16 @@ static void test_embedded_files(void **state)
     (void)state;
     assert_int_equal(message("google.protobuf.UInt64Value")->well_known, WELL_KNOWN_WRAPPER);
     assert_true(field("google.rpc.BadRequest", "fieldViolations")->repeated);
+    static const char *const details[] = {
+        "ErrorInfo",  "RetryInfo",   "DebugInfo",    "QuotaFailure", "PreconditionFailure",
+        "BadRequest", "RequestInfo", "ResourceInfo", "Help",         "LocalizedMessage",
+    };
+    for (size_t i = 0; i < sizeof details / sizeof *details; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "google.rpc.%s", details[i]);
+        message(name);
+    }
+    assert_true(field("google.rpc.QuotaFailure.Violation", "futureQuotaValue")->presence);
     assert_ptr_equal(field("google.rpc.Status", "details")->message,
                      message("google.protobuf.Any"));
     assert_null(schema_message(schema, SLICE("google.api.HttpRule")));
