@@ -131,11 +131,19 @@ static void rest_take_route(struct rest *r)
     rest_note_rpc(r);
 }
 
+/* Google's client libraries name themselves; the one for long-running operations does not send
+ * `$alt`. */
+static bool from_google_client(const struct exchange_request *req)
+{
+    return metadata_get(&req->headers, SLICE("x-goog-api-client")).data != NULL;
+}
+
 /* Finds the method or answers why not. */
 static void rest_route(struct rest *r)
 {
-    struct slice query = exchange_request(r->ex)->query;
-    bool good = query.len == 0 || system_params_read(&r->params, query, &r->failure);
+    const struct exchange_request *req = exchange_request(r->ex);
+    bool good = req->query.len == 0 || system_params_read(&r->params, req->query, &r->failure);
+    r->params.google_errors |= from_google_client(req);
     r->options.enums_as_numbers = r->params.enums_as_numbers;
     if (!r->routes) {
         rest_refuse(r, 503, STATUS_UNAVAILABLE,

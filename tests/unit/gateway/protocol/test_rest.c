@@ -179,6 +179,11 @@ static void google_clients_get_their_form_of_errors(void **state)
     get("/nope?%24alt=json");
     expect_part("{\"error\":{\"code\":404,\"message\":\"/nope");
     fake_exchange_close(&fx);
+    request(METHOD_GET, "/nope");
+    fake_exchange_header(&fx, "x-goog-api-client", "gl-python/3.11.2 rest/2.32.0");
+    fake_exchange_open(&fx, &protocol_rest);
+    expect_part("{\"error\":{\"code\":404,");
+    fake_exchange_close(&fx);
     get("/v1/sqrt/16?$alt=media");
     assert_int_equal(fx.http_status, 400);
     expect_part("{\"error\":{\"code\":400,");
