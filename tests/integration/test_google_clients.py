@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Google's client libraries for Python on their REST transports (PyPI, Apache-2.0), unmodified, against gRPC servers: Google's own
+fake of Pub/Sub, and small servers on the generated code that Google publishes for Secret Manager, Firestore and long-running
+operations (Go modules cloud.google.com/go/..., Apache-2.0).  Everything the gateway knows of them it has by reflection."""
+import contextlib
+
+from harness import CLIENTS, Gateway, Server, go_program, main, python_tools, run_scenarios, test
+from services import MODULE
+
+
+class Services(Server):
+    """Pub/Sub, Secret Manager, Firestore and Operations."""
+
+    def __init__(self):
+        super().__init__([go_program("./google", MODULE)], ["grpc"])
+        self.address = self.addresses["grpc"]
+
+    def stop(self, status=-15):
+        super().stop(status)
+
+
+@contextlib.contextmanager
+def gateway():
+    with Services() as services, Gateway(services.address) as server:
+        yield server
+
+
+@test(60)
+def test_google_clients(server):
+    count = run_scenarios([python_tools("google") / "python", CLIENTS / "google/google_client.py", server.address])
+    server.assert_nothing_live()
+    return count
+
+
+if __name__ == "__main__":
+    main(gateway)
