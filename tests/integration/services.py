@@ -1,5 +1,6 @@
 """Services that nobody here wrote: where their programs and .proto files come from (Debian packages and Go modules, unpacked or
 built into build/test-deps, never installed on the machine), and how such a program is started and stopped."""
+import functools
 import http.client
 import os
 import pathlib
@@ -70,12 +71,16 @@ def descriptors(name, includes, files, stamp):
 
 
 class Stream:
-    """An answer that is read while it is being written: POST with a body that is complete."""
+    """An answer that is read while it is being written: POST with a body that is complete.  Nothing comes before the first
+    message: `reply` and line() wait for it."""
 
     def __init__(self, address, path, body, **headers):
         self.connection = http.client.HTTPConnection(address, timeout=10)
         self.connection.request("POST", path, body, {"content-type": "application/json", **headers})
-        self.reply = self.connection.getresponse()
+
+    @functools.cached_property
+    def reply(self):
+        return self.connection.getresponse()
 
     def line(self):
         """The next line without its end; empty at the end of the answer."""
@@ -85,7 +90,6 @@ class Stream:
         return self
 
     def __exit__(self, *_):
-        self.reply.close()
         self.connection.close()
 
 

@@ -34,8 +34,8 @@ class Etcd(Daemon):
         self.url = url
         super().__init__(
             [go_program("./etcd", MODULE), "--name", "one", "--data-dir", folder, "--unsafe-no-fsync", "--log-level", "error",
-             "--listen-client-urls", url, "--listen-peer-urls", f"http://127.0.0.1:{free_port()}", "--advertise-client-urls", CLIENT,
-             "--initial-advertise-peer-urls", PEER, "--initial-cluster", f"one={PEER}"],
+             "--listen-client-urls", url, "--listen-peer-urls", f"http://127.0.0.1:{free_port()}",
+             "--advertise-client-urls", CLIENT, "--initial-advertise-peer-urls", PEER, "--initial-cluster", f"one={PEER}"],
             lambda: curl(url + "/health").status == 200, status=-15)  # it passes the signal on to itself
 
     def metric(self, name):
