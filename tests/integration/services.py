@@ -2,6 +2,7 @@
 built into build/test-deps, never installed on the machine), and how such a program is started and stopped."""
 import functools
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -48,13 +49,12 @@ def debian_package(name):
 
 def go_module(name):
     """The folder of a Go module of tests/clients/services/go.mod."""
-    go_program("./etcd", MODULE)  # skips where there is no such Go, and has all modules downloaded
-    done = run(["go", "-C", MODULE, "list", "-m", "-f", "{{.Dir}}", name], 60,
-               environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"})
-    folder = done.stdout.decode().strip()
-    if not folder:
-        raise Skip(f"the Go module {name} is not there: {done.stderr.decode()[-300:]}")
-    return pathlib.Path(folder)
+    go_program("./etcd", MODULE)  # skips where there is no such Go
+    done = run(["go", "-C", MODULE, "mod", "download", "-json", name], 120, environment={"GOTOOLCHAIN": "local"})
+    found = json.loads(done.stdout or b"{}")
+    if "Dir" not in found:
+        raise Skip(f"the Go module {name} cannot be had: {found.get('Error') or done.stderr.decode()[-300:]}")
+    return pathlib.Path(found["Dir"])
 
 
 def descriptors(name, includes, files, stamp):
