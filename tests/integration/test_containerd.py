@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 import select
-import shutil
+import socket
 import tempfile
 
 from harness import Gateway, Skip, curl, equal, main, program, run, test, wait_for
@@ -27,7 +27,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   address = "{0}/ttrpc.sock"
 """
 
-Served = collections.namedtuple("Served", "socket gateway")
+Served = collections.namedtuple("Served", "folder daemon gateway")
 
 
 def schema():
@@ -39,22 +39,26 @@ def schema():
     return descriptors("containerd", {"": sources, "gogoproto": gogo / "gogoproto"}, files, pathlib.Path(__file__))
 
 
+def start(folder):
+    """A containerd that has everything in that folder."""
+    config = pathlib.Path(folder) / "config.toml"
+    config.write_text(CONFIG.format(folder))
+    path = f"{folder}/grpc.sock"
+
+    def answers():
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(path) == 0
+    return Daemon([debian_package("containerd") / "usr/bin/containerd", "--config", config], answers)
+
+
 @contextlib.contextmanager
 def containerd():
     if os.getuid() != 0:
         raise Skip("containerd must be started by root")
-    binary = debian_package("containerd") / "usr/bin/containerd"
-    found = schema()
-    folder = tempfile.mkdtemp()  # short: the path of a unix socket has 108 bytes
-    try:
-        config = pathlib.Path(folder) / "config.toml"
-        config.write_text(CONFIG.format(folder))
-        socket = f"{folder}/grpc.sock"
-        with Daemon([binary, "--config", config], lambda: os.path.exists(socket)), \
-                Gateway(f"unix:{socket}", "--descriptors", found) as gateway:
-            yield Served(socket, gateway)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # The folder's name is short: the path of a unix socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory() as folder, start(folder) as daemon, \
+            Gateway(f"unix:{folder}/grpc.sock", "--descriptors", schema()) as gateway:
+        yield Served(folder, daemon, gateway)
 
 
 def call(c, method, request, *headers, status=200, namespace="test"):
@@ -99,7 +103,7 @@ def test_version_and_plugins(c):
 @test()
 def test_native_command_line(c):
     """The same socket without a gateway between."""
-    done = run([program("drawbridge"), "healthcheck", f"unix:{c.socket}"])
+    done = run([program("drawbridge"), "healthcheck", f"unix:{c.folder}/grpc.sock"])
     equal(done.returncode, 0, f"exit status; {done.stderr!r}")
     routes = run([program("drawbridge"), "routes", "--descriptors", schema()]).stdout.decode()
     assert "/containerd.services.tasks.v1.Tasks/Create" in routes, routes
@@ -207,6 +211,23 @@ def test_snapshots(c):
     call(c, service + "Remove", {"snapshotter": "native", "key": "k1"})
     fails(c, service + "Stat", {"snapshotter": "native", "key": "k1"}, 404, 5)
     c.gateway.assert_nothing_live()
+
+
+@test(30)
+def test_restart(_):
+    """Who watches is told that the daemon ends; it is found again at the same path."""
+    with containerd() as c:
+        with Stream(c.gateway.address, "/containerd.services.events.v1.Events/Subscribe", "{}",
+                    accept="application/x-ndjson") as stream:
+            call(c, "version.v1.Version/Version", {})
+            c.daemon.stop()
+            error = json.loads(stream.reply.read())
+            equal((stream.reply.status, error["code"]), (503, 14), f"end of the stream: {error}")
+        fails(c, "version.v1.Version/Version", {}, 503, 14, "grpc.sock")
+        with start(c.folder):
+            version = f"{c.gateway.url}/containerd.services.version.v1.Version/Version"
+            wait_for("an answer", lambda: curl(version, "{}").status == 200)
+            c.gateway.assert_nothing_live()
 
 
 if __name__ == "__main__":
