@@ -7,8 +7,9 @@ import os
 import pathlib
 import re
 import shutil
+import tempfile
 
-from harness import CLIENTS, DEPS, ROOT, Server, Skip, _install, _installed, go_program, run
+from harness import CLIENTS, DEPS, ROOT, Server, Skip, _install, _installed, equal, go_program, python_tools, run
 
 MODULE = CLIENTS / "services"
 RULES = ROOT / "proto"  # google/api and google/rpc
@@ -68,6 +69,16 @@ def descriptors(name, includes, files, stamp):
             _installed("descriptors", ["protoc", *paths, f"-I{RULES}", "--include_imports", "--include_source_info", "-o", path,
                                        *files])
     return path
+
+
+def validate_openapi(document):
+    """Fails with what openapi-spec-validator says against that document."""
+    tools = python_tools("openapi")
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        file.write(document)
+        file.flush()
+        done = run([tools / "openapi-spec-validator", file.name], 60)
+    equal(done.returncode, 0, f"exit status of the validator, which said {done.stdout.decode()[-1500:]}")
 
 
 class Stream:

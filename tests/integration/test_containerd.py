@@ -13,7 +13,7 @@ import socket
 import tempfile
 
 from harness import Gateway, Skip, curl, equal, main, program, run, test, wait_for
-from services import Daemon, Stream, debian_package, descriptors
+from services import Daemon, Stream, debian_package, descriptors, validate_openapi
 
 NDJSON = "accept: application/x-ndjson"
 SOURCES = "usr/share/gocode/src"
@@ -177,8 +177,8 @@ def test_a_stream_that_fails_in_the_middle(c):
 
 @test()
 def test_events(c):
-    """Events come while the stream is open.  An Any that is typed as protobuf wants it is decoded; containerd's own type names are
-    no legal type URLs (any.proto: "must contain at least one /"), and their values arrive as bytes."""
+    """Events come while the stream is open.  An Any that is typed as protobuf wants it is decoded; the type names of containerd's
+    own events have no slash, which any.proto asks for, and their values arrive as bytes."""
     name = "type.googleapis.com/containerd.events.ContainerCreate"
     event = {"@type": name, "id": "c1", "image": "i", "runtime": {"name": "r", "options": {"@type": name, "id": "inner"}}}
     with Stream(c.gateway.address, "/containerd.services.events.v1.Events/Subscribe",
@@ -228,6 +228,17 @@ def test_restart(_):
             version = f"{c.gateway.url}/containerd.services.version.v1.Version/Version"
             wait_for("an answer", lambda: curl(version, "{}").status == 200)
             c.gateway.assert_nothing_live()
+
+
+@test(60)
+def test_description(c):
+    """The OpenAPI document that the gateway makes of these services is valid."""
+    reply = curl(c.gateway.url + "/openapi.json")
+    equal(reply.status, 200, "HTTP status")
+    for path in "/containerd.services.content.v1.Content/Write",:
+        assert path in reply.json()["paths"], path
+    validate_openapi(reply.body)
+    c.gateway.assert_nothing_live()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import re
 import tempfile
 
 from harness import Gateway, curl, equal, free_port, go_program, main, test, wait_for
-from services import MODULE, Daemon, Stream, camel, descriptors, go_module
+from services import MODULE, Daemon, Stream, camel, descriptors, go_module, validate_openapi
 from wire import field, split, varint
 from ws import WebSocket, left_open
 
@@ -293,6 +293,17 @@ def test_authentication(t):
     for server, token in zip((t.oracle, t.gateway), tokens):
         equal(call(server, "/v3/kv/range", {"key": b64("a")}, f"authorization: {token}").status, 200, "HTTP status")
         equal(call(server, "/v3/auth/disable", {}, f"authorization: {token}").status, 200, "HTTP status")
+    t.gateway.assert_nothing_live()
+
+
+@test(60)
+def test_description(t):
+    """The OpenAPI document that the gateway makes of these services is valid."""
+    reply = curl(t.gateway.url + "/openapi.json")
+    equal(reply.status, 200, "HTTP status")
+    for path in "/v3/kv/txn", "/v3/watch":
+        assert path in reply.json()["paths"], path
+    validate_openapi(reply.body)
     t.gateway.assert_nothing_live()
 
 
