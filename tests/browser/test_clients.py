@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""gRPC-Web clients of other projects in headless Chromium, on pages of another site than the gateway's, and the code that
-README.md shows for them.  What the clients do is in clients/; driver.mjs has the browser; here are the servers, and what
-they saw."""
+"""gRPC-Web and Connect clients of other projects in headless Chromium, on pages of another site than the gateway's, and the
+code that README.md shows for them.  What the clients do is in clients/; driver.mjs has the browser; here are the servers, and
+what they saw."""
 import contextlib
 import json
 import os
@@ -29,7 +29,7 @@ STOPS = {"deadline": "SlowSquareRoot", "deadline_of_a_stream": "PrimeFactors", "
 # client: {mode: what the library can do in it}.  Messages come one by one but for grpc_web's binary mode.
 CLIENTS = {
     "grpc_web": {"text": CALLS + INCREMENTAL + ASKED, "binary": CALLS + ASKED},
-    "connect_web": {"fetch": CALLS + INCREMENTAL + ASKED},
+    "connect_web": {mode: CALLS + INCREMENTAL + ASKED for mode in ("grpc_web", "connect_proto", "connect_json")},
     "improbable": {"http": CALLS + INCREMENTAL + ASKED, "websocket": CALLS + INCREMENTAL + ASKED + DUPLEX},
     "nice_grpc": {"http": CALLS + INCREMENTAL + ASKED, "websocket": CALLS + INCREMENTAL + ASKED + DUPLEX},
     "protobuf_ts": {"text": CALLS + INCREMENTAL + ASKED, "binary": CALLS + INCREMENTAL + ASKED},
@@ -286,11 +286,25 @@ def test_pages_of_any_origin(s):
     """--cors-origin '*' admits every page, without credentials."""
     with Gateway(s.calculator.address, "--cors-origin", "*") as gateway:
         tab = Tab(s.browser, "connect_web", "other.test")
-        tab.run("fetch", "unary", gateway)
+        tab.run("grpc_web", "unary", gateway)
         tab.close()
         tab = Tab(s.browser, "nice_grpc", "other.test")
         tab.run("http", "refused", gateway)
         tab.close()
+
+
+@test(30)
+def test_connect_by_get(s):
+    """What has no side effects is called by GET, CombineVectors by POST."""
+    tab, before = Tab(s.browser, "connect_web"), len(s.gateway.events("call", protocol="connect"))
+    play(s, tab, "connect_get", "unary")
+    calls = s.gateway.events("call", protocol="connect")[before:]
+    equal([(call["method"], call["path"].removeprefix("/Calculator/")) for call in calls],
+          [("GET", "AddNum"), ("GET", "SquareRoot"), ("GET", "AddNum"), ("POST", "CombineVectors")], "calls")
+    for scenario in ("error_with_details", "many_at_once"):
+        play(s, tab, "connect_get", scenario)
+    tab.close()
+    return 3
 
 
 # --- README.md ------------------------------------------------------------------------------------------------------------
@@ -315,7 +329,7 @@ def play_snippet(s, source, folder):
     s.gateway.assert_nothing_live()
 
 
-@test(60)
+@test(90)
 def test_readme(s):
     failures = []
     found = snippets()
@@ -324,7 +338,7 @@ def test_readme(s):
             play_snippet(s, source, DEPS / f"readme-{number}")
         except AssertionError as failure:
             failures.append(f"{source.splitlines()[0]}: {failure}")
-    assert len(found) >= 6 and not failures, "\n".join(failures)
+    assert len(found) >= 7 and not failures, "\n".join(failures)
     return len(found)
 
 

@@ -1,6 +1,6 @@
-// @connectrpc/connect-web with its gRPC-Web transport.
+// @connectrpc/connect-web with its gRPC-Web transport and its Connect transport; that with both codecs, and by GET.
 import { createClient } from '@connectrpc/connect';
-import { createGrpcWebTransport } from '@connectrpc/connect-web';
+import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { Calculator } from 'gen/es/calculator_pb.js';
 import { bytesToText, CallError, lowerFirst, plain } from './calls.js';
 import { serve } from './scenarios.js';
@@ -13,8 +13,8 @@ const options = ({ metadata, timeoutMs, signal, onHeaders, onTrailers }) => ({
   onHeader: headers => onHeaders?.(plain(headers)), onTrailer: trailers => onTrailers?.(plain(trailers)),
 });
 
-function make(baseUrl) {
-  const client = createClient(Calculator, createGrpcWebTransport({ baseUrl }));
+function make(transport) {
+  const client = createClient(Calculator, transport);
   return {
     unary: (name, request, how = {}) =>
       client[lowerFirst(name)](request, options(how)).catch(error => { throw callError(error); }),
@@ -28,4 +28,9 @@ function make(baseUrl) {
   };
 }
 
-serve({ fetch: make });
+serve({
+  grpc_web: baseUrl => make(createGrpcWebTransport({ baseUrl })),
+  connect_proto: baseUrl => make(createConnectTransport({ baseUrl, useBinaryFormat: true })),
+  connect_json: baseUrl => make(createConnectTransport({ baseUrl })),
+  connect_get: baseUrl => make(createConnectTransport({ baseUrl, useHttpGet: true })),
+});
