@@ -97,12 +97,13 @@ class Program:
 
 
 def _fingerprint(folder):
+    """Of a peer's folder and of the files beside it that it names."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    shared = [FOLDER / "peers" / "square_root.proto", FOLDER / "least_bridge.c"]
-    if "bench.proto" in (folder / "build").read_text():
-        shared.append(FOLDER / "peers" / "bench.proto")
+    texts = [path.read_bytes() for path in files]
+    beside = [path for path in [*sorted((FOLDER / "peers").iterdir()), FOLDER / "least_bridge.c"]
+              if path.is_file() and any(path.name.encode() in text for text in texts)]
     digest = hashlib.sha256()
-    for path in [*files, *shared]:
+    for path in [*files, *beside]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -141,6 +142,15 @@ LEAST_BRIDGE = Program(
     "least bridge", folder="least_bridge",
     argv=lambda run: [run.cache / "least_bridge", run.port, run.upstream_port])
 
+
+def _go_gateway(name):
+    return Program(name, folder=name, environment={"GOMAXPROCS": "1"},
+                   argv=lambda run: [run.cache / "gateway", f"127.0.0.1:{run.port}", f"127.0.0.1:{run.upstream_port}"])
+
+
+GRPC_GATEWAY = _go_gateway("grpc-gateway")
+VANGUARD = _go_gateway("vanguard")
+
 GRPC_GO = Program("grpc-go", folder="grpc-go", environment={"GOMAXPROCS": "1"},
                   argv=lambda run: [run.cache / "server", f"127.0.0.1:{run.port}"])
 GRPC_CPP = Program("grpc C++ callback", folder="grpc-cpp",
@@ -148,7 +158,7 @@ GRPC_CPP = Program("grpc C++ callback", folder="grpc-cpp",
 TONIC = Program("tonic", folder="tonic",
                 argv=lambda run: [run.cache / "server", f"127.0.0.1:{run.port}"])
 
-GATEWAYS = [DRAWBRIDGE, NGINX, ENVOY_GRPC_WEB, ENVOY_TRANSCODER, LEAST_BRIDGE]
+GATEWAYS = [DRAWBRIDGE, NGINX, ENVOY_GRPC_WEB, ENVOY_TRANSCODER, LEAST_BRIDGE, GRPC_GATEWAY, VANGUARD]
 SERVERS = [CALCULATOR, TONIC, GRPC_GO, GRPC_CPP]
 
 

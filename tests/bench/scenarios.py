@@ -9,7 +9,7 @@ from typing import Callable
 import connections
 import load
 from load import Mismatch, Request
-from peers import ENVOY_GRPC_WEB, ENVOY_TRANSCODER, GRPC_GO, LEAST_BRIDGE, NGINX
+from peers import ENVOY_GRPC_WEB, ENVOY_TRANSCODER, GRPC_GATEWAY, GRPC_GO, LEAST_BRIDGE, NGINX, VANGUARD
 
 SIXTEEN = b"\x0d\x00\x00\x80\x41"     # Number{16}
 FOUR = b"\x0d\x00\x00\x80\x40"        # Number{4}
@@ -43,7 +43,7 @@ class Scenario:
 
     @property
     def content_type(self):
-        return self.request.headers["content-type"]
+        return self.request.headers.get("content-type", "")
 
 
 def varint(value):
@@ -119,6 +119,27 @@ def check_json(wanted):
     return check
 
 
+def check_json_flood(count, size, values):
+    """`values` makes the messages of a body."""
+    payload = base64.b64encode(bytes(size)).decode()
+
+    def check(reply):
+        if reply.status != 200:
+            raise Mismatch(f"HTTP {reply.status}: {reply.body[:200]!r}")
+        found = values(reply.body)
+        if len(found) != count:
+            raise Mismatch(f"{len(found)} messages: {reply.body[-200:]!r}")
+        for i, message in enumerate(found):
+            if message != {"payload": payload} | ({"index": str(i)} if i else {}):
+                raise Mismatch(f"message {i} is {message}")
+    return check
+
+
+def check_connect(reply):
+    if reply.status != 200 or reply.headers.get("content-type") != "application/proto" or reply.body != FOUR:
+        raise Mismatch(f"HTTP {reply.status} {reply.headers.get('content-type')}: {reply.body[:200]!r}")
+
+
 def records():
     return {"records": [{
         "name": f"record number {i}", "color": "RED" if i % 2 else "GREEN", "score": i * 37 + (i * 7 % 99 + 1) / 100,
@@ -142,8 +163,20 @@ GRPC_WEB = Scenario(
 
 JSON = Scenario(
     "JSON unary", post(SQUARE_ROOT, "application/json", b'{"value":16}'), check_json({"value": 4}),
-    reply=b'{"value":4}', peers=(NGINX, ENVOY_TRANSCODER),
-    limits={"nginx plain": 0.95, "Envoy grpc_json_transcoder": 0.45})
+    reply=b'{"value":4}', peers=(NGINX, ENVOY_TRANSCODER, GRPC_GATEWAY, VANGUARD),
+    limits={"nginx plain": 0.95, "Envoy grpc_json_transcoder": 0.4, "grpc-gateway": 0.4})
+
+REST_POST = Scenario(
+    "JSON unary by a rule, POST /v1/sqrt", post("/v1/sqrt", "application/json", b'{"value":16}'), check_json({"value": 4}),
+    own_limits={JSON.title: 1.05})
+
+REST_GET = Scenario(
+    "JSON unary by a rule, GET /v1/sqrt/16", Request("/v1/sqrt/16", method="GET"), check_json({"value": 4}),
+    own_limits={JSON.title: 1.05})
+
+CONNECT = Scenario(
+    "Connect unary", post(SQUARE_ROOT, "application/proto", SIXTEEN, {"connect-protocol-version": "1"}), check_connect,
+    peers=(VANGUARD,), own_limits={GRPC_WEB.title: 1.05})
 
 GRPC_WEB_TEXT = Scenario(
     "gRPC-Web text unary", post(SQUARE_ROOT, TEXT, base64.b64encode(load.frame(SIXTEEN)), {"accept": "application/grpc-web-text"}), check_text,
@@ -163,12 +196,24 @@ BESIDE_STREAMS = Scenario(
 STREAM = Scenario(
     "Server stream of small messages, one DATA frame each, per message",
     post("/Bench/Flood", BINARY, flood(2000, 16)), check_flood(2000, 16), peers=(ENVOY_GRPC_WEB,),
-    limits={"Envoy grpc_web": 0.6}, limit_us=0.3, messages=2000, connections=8, upstream=GRPC_GO)
+    limits={"Envoy grpc_web": 0.59}, limit_us=0.3, messages=2000, connections=8, upstream=GRPC_GO)
 
 PACKED_STREAM = Scenario(
     "Server stream of small messages, packed by the upstream, per message",
     post("/Calculator/Flood", BINARY, flood(10_000, 16)), check_flood(10_000, 16), peers=(ENVOY_GRPC_WEB,),
-    limit_us=0.05, messages=10_000, connections=8)
+    limits={"Envoy grpc_web": 1.25}, limit_us=0.05, messages=10_000, connections=8)
+
+JSON_STREAM = Scenario(
+    "Server stream of small messages as a JSON array, per message",
+    post("/Bench/Flood", "application/json", b'{"count":2000,"size":16}'), check_json_flood(2000, 16, json.loads),
+    peers=(ENVOY_TRANSCODER,), limits={"Envoy grpc_json_transcoder": 0.26}, limit_us=0.5, messages=2000,
+    connections=8, upstream=GRPC_GO)
+
+NDJSON_STREAM = Scenario(
+    "Server stream of small messages as NDJSON, per message",
+    post("/Bench/Flood", "application/json", b'{"count":2000,"size":16}', {"accept": "application/x-ndjson"}),
+    check_json_flood(2000, 16, lambda body: [json.loads(line) for line in body.splitlines()]),
+    limit_us=0.5, messages=2000, connections=8, upstream=GRPC_GO)
 
 ECHO_1_MIB = Scenario(
     "1 MiB echo", post("/Calculator/Echo", BINARY, load.frame(ECHO)), check_echo(ECHO),
@@ -176,7 +221,7 @@ ECHO_1_MIB = Scenario(
 
 JSON_RECORDS = Scenario(
     "50 JSON records both ways", post("/Bench/EchoRecords", "application/json", compact(RECORDS)), check_json(RECORDS),
-    peers=(ENVOY_TRANSCODER,), limits={"Envoy grpc_json_transcoder": 0.15}, upstream=GRPC_GO)
+    peers=(ENVOY_TRANSCODER, GRPC_GATEWAY), limits={"Envoy grpc_json_transcoder": 0.15}, upstream=GRPC_GO)
 
 JSON_BYTES = Scenario(
     "1 MiB of bytes as JSON, echoed",
@@ -184,5 +229,5 @@ JSON_BYTES = Scenario(
     check_json({"payload": base64.b64encode(ECHO[-MIB:]).decode()}), peers=(ENVOY_TRANSCODER,),
     limits={"Envoy grpc_json_transcoder": 0.25}, connections=8, upstream=GRPC_GO)
 
-SCENARIOS = [GRPC_WEB, GRPC_WEB_TEXT, BROWSER_HEADERS, BESIDE_STREAMS, JSON, STREAM, PACKED_STREAM, ECHO_1_MIB,
-             JSON_RECORDS, JSON_BYTES]
+SCENARIOS = [GRPC_WEB, GRPC_WEB_TEXT, BROWSER_HEADERS, BESIDE_STREAMS, CONNECT, JSON, REST_POST, REST_GET, STREAM,
+             PACKED_STREAM, JSON_STREAM, NDJSON_STREAM, ECHO_1_MIB, JSON_RECORDS, JSON_BYTES]
