@@ -2,12 +2,16 @@
 
 import http.client
 import select
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import load
 from load import Mismatch
+
+sys.path.append(str(load.FOLDER.parent / "integration"))
+import ws
 
 CHUNK = 64 * 1024
 PAUSE = 0.032                 # between chunks: 2 MB/s
@@ -68,6 +72,33 @@ def open_streams(port, count, request, stalled):
     finally:
         for connection in held:
             connection.close()
+
+
+@contextmanager
+def open_web_sockets(port, count, request, stalled):
+    """open_streams() on gRPC-Web's WebSockets, one for each stream."""
+    def start(what):
+        socket = held.enter_context(ws.WebSocket(port, what.path, seconds=20))
+        return socket.start().request(what.body[5:]).half_close()
+
+    with ExitStack() as held:
+        try:
+            start(stalled)
+            opened = [start(request) for _ in range(count)]
+            for socket in opened:
+                _receive_message(socket)
+            yield
+            for socket in opened:
+                _receive_message(socket)
+        except (AssertionError, ws.Closed) as wrong:
+            raise Mismatch(f"a WebSocket does not go on: {wrong}") from wrong
+
+
+def _receive_message(socket):
+    """Of the stream; the block of response fields comes before the first."""
+    while (found := socket.message()[0])[0] & 0x80:
+        if b"grpc-status" in found[1]:
+            raise Mismatch(f"a WebSocket's stream has ended: {found[1]!r}")
 
 
 def _read_message(response):

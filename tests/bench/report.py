@@ -36,16 +36,19 @@ def calls_table(programs, subject, limits, limit_us=None, own=()):
         goal = [target(limit), verdict(compared, limit)]
         if name == subject and limit_us is not None:
             goal = [target(limit_us, " µs"), verdict(us, limit_us)]
-        rows.append([name, number(us), " ".join(number(r["us"]) for r in rounds) if us else "-",
-                     number(_median(rounds, "rate")), number(_median(rounds, "p50")), number(_median(rounds, "p99")),
-                     number(compared), *goal])
+        rows.append([name, *_cells(rounds), number(compared), *goal])
     for title, rounds, limit in own:
         compared = ratio(ours, _median(rounds, "us"))
-        rows.append([f"{subject}, {title}", number(_median(rounds, "us")), *"----", number(compared), target(limit),
-                     verdict(compared, limit)])
+        rows.append([f"{subject}, {title}", *_cells(rounds), number(compared), target(limit), verdict(compared, limit)])
     table = markdown(["program", "CPU µs/call", "rounds", "calls/s", "p50 µs", "p99 µs",
                       f"{subject} / it", "target", ""], rows)
     return "\n".join([table, *([""] + notes if notes else [])])
+
+
+def _cells(rounds):
+    us = _median(rounds, "us")
+    return [number(us), " ".join(number(r["us"]) for r in rounds) if us else "-",
+            *(number(_median(rounds, key)) for key in ("rate", "p50", "p99"))]
 
 
 def _group_table(group, calls):
@@ -53,7 +56,14 @@ def _group_table(group, calls):
         return calls_table(calls[group], "calculator", calculator.LIMITS[group])
     scenario = gateway.TARGETS[group]
     own = [(title, calls.get(title, {}).get("drawbridge"), limit) for title, limit in scenario.own_limits.items()]
-    return calls_table(calls[group], "drawbridge", scenario.limits, scenario.limit_us, own)
+    table = calls_table(calls[group], "drawbridge", scenario.limits, scenario.limit_us, own)
+    return table + _stalled_note(calls[group].get("drawbridge"), own) if scenario.background else table
+
+
+def _stalled_note(rounds, own):
+    """Whether the reader that stalls in the background delays the quick calls beside it: shown, not judged."""
+    return "".join(f"\n\np99 beside a stalled reader: {number(ratio(_median(rounds, 'p99'), _median(alone, 'p99')))} of"
+                   f" {title} alone (wanted: 2 at most; not judged)." for title, alone, _ in own)
 
 
 def footprint_table(rows):

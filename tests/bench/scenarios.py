@@ -186,12 +186,18 @@ BROWSER_HEADERS = Scenario(
     "gRPC-Web unary with a browser's 13 headers", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN), BROWSER), check_grpc_web,
     reply=load.frame(FOUR) + TRAILERS, peers=(NGINX, ENVOY_GRPC_WEB), own_limits={GRPC_WEB.title: 1.15})
 
+TRICKLE = post("/Calculator/Flood", BINARY, flood(1 << 20, 16, delay_s=2))
+TORRENT = post("/Calculator/Flood", BINARY, flood(1 << 20, 65536))
+
 BESIDE_STREAMS = Scenario(
     "gRPC-Web unary beside 1,000 open streams", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN)), check_grpc_web,
     peers=(ENVOY_GRPC_WEB,), own_limits={GRPC_WEB.title: 1.3},
-    background=lambda port: connections.open_streams(
-        port, 1000, post("/Calculator/Flood", BINARY, flood(1 << 20, 16, delay_s=2)),
-        post("/Calculator/Flood", BINARY, flood(1 << 20, 65536))))
+    background=lambda port: connections.open_streams(port, 1000, TRICKLE, TORRENT))
+
+BESIDE_WEB_SOCKETS = Scenario(
+    "gRPC-Web unary beside 1,000 open WebSockets", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN)), check_grpc_web,
+    own_limits={GRPC_WEB.title: 1.3},
+    background=lambda port: connections.open_web_sockets(port, 1000, TRICKLE, TORRENT))
 
 STREAM = Scenario(
     "Server stream of small messages, one DATA frame each, per message",
@@ -229,5 +235,5 @@ JSON_BYTES = Scenario(
     check_json({"payload": base64.b64encode(ECHO[-MIB:]).decode()}), peers=(ENVOY_TRANSCODER,),
     limits={"Envoy grpc_json_transcoder": 0.25}, connections=8, upstream=GRPC_GO)
 
-SCENARIOS = [GRPC_WEB, GRPC_WEB_TEXT, BROWSER_HEADERS, BESIDE_STREAMS, CONNECT, JSON, REST_POST, REST_GET, STREAM,
-             PACKED_STREAM, JSON_STREAM, NDJSON_STREAM, ECHO_1_MIB, JSON_RECORDS, JSON_BYTES]
+SCENARIOS = [GRPC_WEB, GRPC_WEB_TEXT, BROWSER_HEADERS, BESIDE_STREAMS, BESIDE_WEB_SOCKETS, CONNECT, JSON, REST_POST,
+             REST_GET, STREAM, PACKED_STREAM, JSON_STREAM, NDJSON_STREAM, ECHO_1_MIB, JSON_RECORDS, JSON_BYTES]
