@@ -68,8 +68,12 @@ class Figures(unittest.TestCase):
         self.assertIn("- gone: skipped: no compiler", text)
 
     def test_failure_is_seen(self):
-        self.assertTrue(report.failed({"calls": {"x": {"drawbridge": "FAILED: 3 wrong replies"}}}))
-        self.assertFalse(report.failed({"calls": {"x": {"drawbridge": [sample(1)], "tonic": "skipped: no cargo"}}}))
+        def result(rounds, *rows):
+            return {"calls": {"x": {"drawbridge": rounds, "tonic": "skipped: no cargo"}}, "weights": {"y": rows}}
+
+        self.assertTrue(report.failed(result("FAILED: 3 wrong replies")))
+        self.assertTrue(report.failed(result([sample(1)], {"without": "FAILED: it has ended"})))
+        self.assertFalse(report.failed(result([sample(1)], {"without": "skipped: no go"}, {"value": 1})))
 
 
 if __name__ == "__main__":

@@ -27,5 +27,5 @@ def measure(server, options):
         return meter.figures(run)
 
 
-def cases(options):
+def cases(_native, options):
     return [Case(TITLE, server.name, partial(measure, server, options)) for server in SERVERS]

@@ -1,17 +1,17 @@
 """What the programs weigh: file size, memory, time to the first call. A new measure is one function and one line of MEASURES."""
 
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import connections
 from gateway import first_good_reply
-from load import BROKEN, Mismatch, Request, frame
+from load import Mismatch, Request, frame
 from peers import CALCULATOR, DRAWBRIDGE, ENVOY_GRPC_WEB, NGINX, ROOT, Skipped, gateway_started
 from scenarios import GRPC_WEB
 from table import median
+from weight import row
 
 STREAM_METHOD = "Calculator/Flood"
 STREAM_REQUEST = "FloodRequest count: 16384 size: 65536"      # 1 GiB of payload
@@ -19,12 +19,6 @@ MB, KIB = 1e6, 1024
 SETTLE_SECONDS = 1.0
 STARTS = 5
 UNIMPLEMENTED = 12
-
-
-def row(measure, program, value, unit, limit=None):
-    """One figure; the limit is drawbridge's, the others are shown beside it."""
-    return {"measure": measure, "program": program.name, "value": value, "unit": unit,
-            "limit": limit if program is DRAWBRIDGE else None}
 
 
 def stripped_size(program, _native, _options):
@@ -101,18 +95,3 @@ MEASURES = [
     ("idle connections", idle_connections, [DRAWBRIDGE, NGINX, ENVOY_GRPC_WEB]),
     ("slow reader", slow_reader, [DRAWBRIDGE, ENVOY_GRPC_WEB]),
 ]
-
-
-def measure_all(native, options):
-    """Rows for report.footprint_table()."""
-    rows = []
-    for name, measure, programs in MEASURES:
-        for program in programs:
-            print(f"  {name}, {program.name}", file=sys.stderr)
-            try:
-                rows += measure(program, native, options)
-            except Skipped as reason:
-                rows.append({"measure": name, "program": program.name, "without": f"skipped: {reason}"})
-            except BROKEN as wrong:
-                rows.append({"measure": name, "program": program.name, "without": f"FAILED: {wrong}"})
-    return rows

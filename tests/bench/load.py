@@ -90,8 +90,8 @@ def wrk(cpu, port, request, reply, connections, seconds):
             "BENCH_BODY_FILE": str(body),
             "BENCH_REPLY_FILE": str(expected),
         }
-        output = _run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
-                       "-s", str(FOLDER / "calls.lua"), f"http://127.0.0.1:{port}{request.path}"], environment)
+        output = run(["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+                      "-s", str(FOLDER / "calls.lua"), f"http://127.0.0.1:{port}{request.path}"], environment).stdout
     found = re.search(r"^bench (\{.*\})$", output, re.M)
     if not found:
         raise Mismatch(f"wrk printed no figures: {output[-300:]}")
@@ -108,8 +108,8 @@ def h2load(cpu, port, request, reply_len, connections, streams, calls):
         body.write(request.body)
         body.flush()
         headers = [f"-H{name}: {value}" for name, value in request.headers.items()]
-        output = _run(["taskset", "-c", str(cpu), "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-n{calls}",
-                       f"-d{body.name}", *headers, f"http://127.0.0.1:{port}{request.path}"])
+        output = run(["taskset", "-c", str(cpu), "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-n{calls}",
+                      f"-d{body.name}", *headers, f"http://127.0.0.1:{port}{request.path}"]).stdout
     succeeded = _figure(r"(\d+) succeeded", output)
     status_2xx = _figure(r"status codes: (\d+) 2xx", output)
     data = _figure(r"\((\d+)\) data", output)
@@ -126,9 +126,9 @@ def grpc_call(port, request):
         body = Path(folder, "body")
         body.write_bytes(request.body)
         headers = [f"-H{name}: {value}" for name, value in request.headers.items()]
-        _run(["curl", "--silent", "--show-error", "--max-time", "5", "--http2-prior-knowledge", *headers,
-              "--data-binary", f"@{body}", "--dump-header", f"{folder}/head", "--output", f"{folder}/reply",
-              f"http://127.0.0.1:{port}{request.path}"])
+        run(["curl", "--silent", "--show-error", "--max-time", "5", "--http2-prior-knowledge", *headers,
+             "--data-binary", f"@{body}", "--dump-header", f"{folder}/head", "--output", f"{folder}/reply",
+             f"http://127.0.0.1:{port}{request.path}"])
         head = Path(folder, "head").read_text().lower()
         reply = Path(folder, "reply")
         if not head.startswith("http/2 200") or not re.search(r"^grpc-status: *0\s*$", head, re.M):
@@ -136,11 +136,12 @@ def grpc_call(port, request):
         return reply.read_bytes() if reply.exists() else b""
 
 
-def _run(argv, environment=None):
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=300)
+def run(argv, environment=None, stdin=None):
+    """A tool that must succeed; returns what it wrote."""
+    done = subprocess.run(argv, env=environment, stdin=stdin, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise Mismatch(f"{argv[0]} failed: {(done.stderr or done.stdout)[-300:]}")
-    return done.stdout
+    return done
 
 
 def _figure(pattern, text):

@@ -18,6 +18,7 @@ from process import Process, free_port
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent
 CACHE = ROOT / "build" / "bench"
+KINDS = ROOT / "tests" / "unit" / "gateway" / "transcode" / "kinds.proto"
 RELEASE = Path(os.environ.get("DRAWBRIDGE_BIN_DIR", ROOT / "build" / "release")).resolve()
 SERVER_CPU, LOAD_CPU = 0, 1
 LONGEST_LITERAL = 2000         # of nginx's configuration
@@ -97,10 +98,10 @@ class Program:
 
 
 def _fingerprint(folder):
-    """Of a peer's folder and of the files beside it that it names."""
+    """Of a peer's folder and of the files outside that it names."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     texts = [path.read_bytes() for path in files]
-    beside = [path for path in [*sorted((FOLDER / "peers").iterdir()), FOLDER / "least_bridge.c"]
+    beside = [path for path in [*sorted((FOLDER / "peers").iterdir()), FOLDER / "least_bridge.c", KINDS]
               if path.is_file() and any(path.name.encode() in text for text in texts)]
     digest = hashlib.sha256()
     for path in [*files, *beside]:
@@ -158,8 +159,24 @@ GRPC_CPP = Program("grpc C++ callback", folder="grpc-cpp",
 TONIC = Program("tonic", folder="tonic",
                 argv=lambda run: [run.cache / "server", f"127.0.0.1:{run.port}"])
 
+
+def _bench_program(name):
+    path = RELEASE / "tests" / name
+    return Program("drawbridge", binary=lambda: path, argv=lambda run: [path])
+
+
+# What turns JSON into protobuf and back: the command to which codec.py adds its arguments.
+CODEC = _bench_program("codec")
+PROTOBUF_CPP = Program("protobuf C++", folder="protobuf-cpp", argv=lambda run: [run.cache / "codec"])
+PROTOBUF_PYTHON = Program("json_format", folder="protobuf-python",
+                          argv=lambda run: ["python3", "-B", run.cache / "codec.py"])
+
+ROUTES = _bench_program("routes")
+MALLOC_COUNT = RELEASE / "tests" / "libmalloc_count.so"
+
 GATEWAYS = [DRAWBRIDGE, NGINX, ENVOY_GRPC_WEB, ENVOY_TRANSCODER, LEAST_BRIDGE, GRPC_GATEWAY, VANGUARD]
 SERVERS = [CALCULATOR, TONIC, GRPC_GO, GRPC_CPP]
+CODECS = [CODEC, PROTOBUF_CPP, PROTOBUF_PYTHON]
 
 
 def native_upstream(name):

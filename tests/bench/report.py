@@ -1,6 +1,7 @@
 """The figures of a run as Markdown, each with its ratio, target and verdict. Pure."""
 
 import calculator
+import codec
 import gateway
 from table import markdown, median, number, ratio, target, verdict
 
@@ -10,7 +11,7 @@ DISTURBED = 0.10
 def failed(result):
     """Whether any program gave a wrong answer."""
     reasons = [rounds for programs in result["calls"].values() for rounds in programs.values() if isinstance(rounds, str)]
-    reasons += [row["without"] for row in result.get("footprint", []) if "without" in row]
+    reasons += [row["without"] for rows in result["weights"].values() for row in rows if "without" in row]
     return any(reason.startswith("FAILED") for reason in reasons)
 
 
@@ -18,8 +19,9 @@ def text(result):
     parts = [_conditions(result)]
     for group, programs in result["calls"].items():
         parts.append(f"### {group}\n\n" + _group_table(group, result["calls"]))
-    if "footprint" in result:
-        parts.append("### Footprint\n\n" + footprint_table(result["footprint"]))
+    for title, rows in result["weights"].items():
+        if rows:
+            parts.append(f"### {title}\n\n" + weight_table(rows))
     return "\n\n".join(parts)
 
 
@@ -52,6 +54,8 @@ def _cells(rounds):
 
 
 def _group_table(group, calls):
+    if group in codec.TARGETS:
+        return _codec_table(calls[group], codec.TARGETS[group])
     if group not in gateway.TARGETS:
         return calls_table(calls[group], "calculator", calculator.LIMITS[group])
     scenario = gateway.TARGETS[group]
@@ -60,13 +64,25 @@ def _group_table(group, calls):
     return table + _stalled_note(calls[group].get("drawbridge"), own) if scenario.background else table
 
 
+def _codec_table(programs, absolute):
+    """`absolute`: there is a target of MB_PER_S, as the time in which that much JSON is one message."""
+    rounds = programs.get(codec.CODEC.name)
+    json_bytes, us = _median(rounds, "json_bytes"), _median(rounds, "us")
+    limit = round(json_bytes / codec.MB_PER_S, 1) if absolute and json_bytes else None
+    note = f"\n\nJSON: {json_bytes:,} bytes, {number(json_bytes / us)} MB/s." if us else ""
+    if limit:
+        note += (f" {limit:g} µs are {codec.MB_PER_S} MB/s: an absolute figure, which only a quiet machine says something"
+                 " about; the ratios hold everywhere.")
+    return calls_table(programs, codec.CODEC.name, codec.LIMITS, limit) + note
+
+
 def _stalled_note(rounds, own):
     """Whether the reader that stalls in the background delays the quick calls beside it: shown, not judged."""
     return "".join(f"\n\np99 beside a stalled reader: {number(ratio(_median(rounds, 'p99'), _median(alone, 'p99')))} of"
                    f" {title} alone (wanted: 2 at most; not judged)." for title, alone, _ in own)
 
 
-def footprint_table(rows):
+def weight_table(rows):
     """Rows of {measure, program, value, unit, limit}, or {measure, program, without} with the reason for no value."""
     cells = []
     for row in rows:
