@@ -1,19 +1,29 @@
 #!/usr/bin/env python3
 """The pure parts of the bench: python3 tests/bench/bench_test.py"""
 
+import contextlib
+import io
 import sys
 import unittest
 
 sys.dont_write_bytecode = True
 
+import codec
 import load
 import report
+import routes
 import table
-from connections import Stream
+import weight
+from connections import JsonStream, Stream
 from load import Mismatch, Reply
-from scenarios import FOUR, GRPC_WEB, JSON
+from scenarios import BESIDE_WEB_SOCKETS, CONNECT, FOUR, GRPC_WEB, JSON, JSON_STREAM, NDJSON_STREAM, compact
 
 GOOD = {"content-type": "application/grpc-web+proto"}
+
+
+class Named(str):
+    """A program of which only the name counts."""
+    name = property(str)
 
 
 def sample(us):
@@ -38,6 +48,26 @@ class Verification(unittest.TestCase):
             JSON.check(Reply(200, {"content-type": "application/json"}, b'{"value":5}'))
 
 
+    def test_connect(self):
+        good = {"content-type": "application/proto"}
+        CONNECT.check(Reply(200, good, FOUR))
+        for reply in [Reply(200, GOOD, FOUR), Reply(200, good, b""), Reply(400, good, FOUR)]:
+            with self.assertRaises(Mismatch, msg=reply):
+                CONNECT.check(reply)
+
+    def test_json_streams(self):
+        messages = [{"index": str(i), "payload": "AAAAAAAAAAAAAAAAAAAAAA=="} for i in range(2000)]
+        del messages[0]["index"]
+        lines = b"".join(compact(message) + b"\n" for message in messages)
+        JSON_STREAM.check(Reply(200, {}, compact(messages)))
+        NDJSON_STREAM.check(Reply(200, {}, lines))
+        for wrong in [compact(messages[:-1]), compact(messages[1:] + messages[:1]), compact([*messages[:-1], {"error": {}}])]:
+            with self.assertRaises(Mismatch):
+                JSON_STREAM.check(Reply(200, {}, wrong))
+        with self.assertRaises(Mismatch):
+            NDJSON_STREAM.check(Reply(503, {}, lines))
+
+
 class SlowStream(unittest.TestCase):
     BODY = load.frame(b"one") + load.frame(b"") + load.frame(b"grpc-status:0\r\ngrpc-message:\r\n", 0x80)
 
@@ -53,6 +83,34 @@ class SlowStream(unittest.TestCase):
         self.assertIsNone(stream.status())
 
 
+    def test_json_is_complete_with_all_messages(self):
+        for body, status in [(b'{"a":1}\n{"a":2}\n', 0), (b'[{"a":1},{"a":2}]', 0), (b'[{"a":1},{"a":2}', None),
+                             (b'{"a":1}\n', None), (b'{"a":1}\n{"error":{"code":2}}\n', None)]:
+            stream = JsonStream(2)
+            for byte in body:
+                stream.add(bytes([byte]))
+            self.assertEqual((stream.size, stream.status()), (len(body), status), body)
+
+
+class Inputs(unittest.TestCase):
+    def test_count_for_a_time(self):
+        self.assertEqual([codec.next_count(10, 0.1, 1.0), codec.next_count(1, 0.0, 1.0), codec.next_count(5, 3.0, 1.0)],
+                         [100, 100, 5])
+
+    def test_json_numbers_by_value(self):
+        self.assertEqual(codec.values("[100000000000000000001]"), codec.values("[1e20]"))
+        self.assertNotEqual(codec.values('["1"]'), codec.values("[1]"))
+
+    def test_each_rule_has_a_method_and_a_request(self):
+        paths = sorted(routes.requests(45).splitlines())
+        self.assertEqual(len(set(paths)), 45)
+        self.assertIn("GET /v1/service2/a-name/method44/a%20part", paths)
+        self.assertIn("selector: bench.Service2.Method44\n    get: /v1/service2/{name}/method44/{part}\n", routes.rules(45))
+        declared = routes.proto(45)
+        self.assertEqual((declared.count("service "), declared.count("rpc "), declared.count("{"), declared.count("}")),
+                         (3, 45, 4, 4))
+
+
 class Figures(unittest.TestCase):
     def test_verdicts(self):
         self.assertEqual([table.verdict(0.85, 0.85), table.verdict(0.86, 0.85), table.verdict(None, 1), table.verdict(2, None)],
@@ -66,6 +124,37 @@ class Figures(unittest.TestCase):
         self.assertRegex(rows["nginx plain"], r"\| +0\.50 \| ≤ 0\.85 \| +met \|")
         self.assertRegex(rows["least bridge"], r"\| +2\.00 \| ≤ 1\.25 \| +MISSED \|")
         self.assertIn("- gone: skipped: no compiler", text)
+
+    def test_absolute_target_of_the_codec(self):
+        rounds = [sample(20) | {"json_bytes": 6000}]
+        text = report._group_table(codec.title("records", "to_wire"), {codec.title("records", "to_wire"): {
+            "drawbridge": rounds, "protobuf C++": [sample(50)], "json_format": [sample(200)]}})
+        self.assertRegex(text, r"drawbridge .*≤ 15 µs \| MISSED")
+        self.assertRegex(text, r"protobuf C\+\+ .*0\.40 \| +≤ 0\.33 \| MISSED")
+        self.assertRegex(text, r"json_format .*0\.10 \| +≤ 0\.2 \| +met")
+        self.assertIn("6,000 bytes, 300 MB/s", text)
+
+    def test_delay_beside_a_stalled_reader(self):
+        calls = {BESIDE_WEB_SOCKETS.title: {"drawbridge": [sample(12) | {"p99": 50}]}, GRPC_WEB.title: {"drawbridge": [sample(10)]}}
+        text = report._group_table(BESIDE_WEB_SOCKETS.title, calls)
+        self.assertIn("p99 beside a stalled reader: 2.50 of gRPC-Web unary", text)
+        self.assertRegex(text, r"1\.20 \| +≤ 1\.3 \| +met")
+
+    def test_weights_without_a_figure(self):
+        def measure(program, _native, _options):
+            if program == "gone":
+                raise weight.Skipped("no compiler")
+            if program == "wrong":
+                raise Mismatch("3 of 4 bytes")
+            return [{"program": program}]
+
+        class Options:
+            match = "one"
+
+        with contextlib.redirect_stderr(io.StringIO()):
+            rows = weight.measure_all([("one", measure, [Named("gone"), Named("wrong"), Named("here")]),
+                                       ("another", measure, [Named("here")])], None, Options)
+        self.assertEqual([row.get("without") for row in rows], ["skipped: no compiler", "FAILED: 3 of 4 bytes", None])
 
     def test_failure_is_seen(self):
         def result(rounds, *rows):

@@ -69,7 +69,7 @@ def convert(program, message, way, count, environment=None):
 
 
 def values(text):
-    """Of JSON; 1e3 is 1000."""
+    """Of JSON; what has no exponent means the nearest double too."""
     return json.loads(text, parse_int=float)
 
 

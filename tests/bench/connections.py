@@ -1,7 +1,9 @@
-"""Clients that cost a gateway memory rather than time: many idle connections, and a slow reader of a long stream."""
+"""Clients that cost a gateway memory rather than time: many idle connections, a slow reader of a long stream, calls that
+wait."""
 
 import http.client
 import select
+import socket
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -140,9 +142,27 @@ class Stream:
         return None
 
 
-def read_slowly(port, request, slow_seconds, sample):
-    """Reads a gRPC-Web stream at 2 MB/s for a while and the rest at full speed, calling sample() with every chunk."""
-    stream = Stream()
+@dataclass
+class JsonStream:
+    """A stream of flat JSON objects as it arrives, by lines or as an array; complete with `wanted` of them."""
+    wanted: int
+    messages: int = 0
+    size: int = 0
+
+    def __post_init__(self):
+        self._end = b""
+
+    def add(self, data):
+        self.size += len(data)
+        self.messages += data.count(b"{")
+        self._end = data[-1:]
+
+    def status(self):
+        return 0 if self.messages == self.wanted and self._end in (b"\n", b"]") else None
+
+
+def read_slowly(port, request, stream, slow_seconds, sample):
+    """Reads a stream at 2 MB/s for a while and the rest at full speed into `stream`, calling sample() with every chunk."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(request.method, request.path, request.body, request.headers)
@@ -157,4 +177,43 @@ def read_slowly(port, request, slow_seconds, sample):
                 time.sleep(PAUSE)
     finally:
         connection.close()
-    return stream
+
+
+class HeldCalls:
+    """Calls whose bodies are sent as far as the gateway takes them, and whose replies nobody reads until replies().
+    A context manager: leaving it closes the connections."""
+
+    def __init__(self, port, count, request):
+        self._calls = {}
+        for _ in range(count):
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.sock = socket.socket()
+            # The kernel is not to hold the reply in the gateway's stead.
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sock.settimeout(30)
+            self._calls[connection] = memoryview(request.body)
+            connection.sock.connect(("127.0.0.1", port))
+            connection.request(request.method, request.path, None,
+                               request.headers | {"content-length": str(len(request.body))})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for connection in self._calls:
+            connection.close()
+
+    def send(self, quiet_seconds):
+        """Sends until the gateway has taken nothing for that long."""
+        end = time.monotonic() + quiet_seconds
+        while (left := end - time.monotonic()) > 0:
+            unsent = {connection.sock: connection for connection, rest in self._calls.items() if rest}
+            for ready in select.select([], unsent, [], left)[1]:
+                rest = self._calls[unsent[ready]]
+                self._calls[unsent[ready]] = rest[ready.send(rest[:CHUNK], socket.MSG_DONTWAIT):]
+                end = time.monotonic() + quiet_seconds
+
+    def replies(self):
+        for connection in self._calls:
+            response = connection.getresponse()
+            yield load.Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())

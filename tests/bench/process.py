@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 NANOSECONDS = 1e9
@@ -37,10 +38,29 @@ class Process:
         return total / NANOSECONDS
 
     def rss_bytes(self):
+        return self._memory("VmRSS")
+
+    def peak_bytes(self):
+        """The largest RSS since forget_peak()."""
+        return self._memory("VmHWM")
+
+    def forget_peak(self):
+        Path(f"/proc/{self._child.pid}/clear_refs").write_text("5")
+
+    def _memory(self, name):
         for line in Path(f"/proc/{self._child.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError(f"{self.name} has no memory: it has ended")
+
+    @contextmanager
+    def paused(self):
+        """Stopped meanwhile: it keeps its connections and reads nothing."""
+        self._child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._child.send_signal(signal.SIGCONT)
 
     def wait_listening(self, port, seconds=10.0):
         """Returns once the port accepts; raises RuntimeError with the end of the log otherwise."""

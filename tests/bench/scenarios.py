@@ -14,6 +14,7 @@ from peers import ENVOY_GRPC_WEB, ENVOY_TRANSCODER, GRPC_GATEWAY, GRPC_GO, LEAST
 SIXTEEN = b"\x0d\x00\x00\x80\x41"     # Number{16}
 FOUR = b"\x0d\x00\x00\x80\x40"        # Number{4}
 BINARY, TEXT = "application/grpc-web+proto", "application/grpc-web-text+proto"
+NDJSON = {"accept": "application/x-ndjson"}
 MIB = 1 << 20
 
 # What Chromium adds to a fetch() of a page of the same site.
@@ -151,6 +152,14 @@ def compact(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def echo_json(title, size):
+    """`size` bytes there and back, in JSON."""
+    message = {"payload": base64.b64encode(ECHO[-size:]).decode()}
+    return Scenario(
+        title, post("/Bench/Echo", "application/json", compact(message)), check_json(message), peers=(ENVOY_TRANSCODER,),
+        limits={"Envoy grpc_json_transcoder": 0.25}, connections=8, upstream=GRPC_GO)
+
+
 ECHO = b"\x0a" + varint(MIB) + bytes(i * 31 % 251 for i in range(MIB))
 RECORDS = records()
 TRAILERS = load.frame(b"grpc-status:0\r\n", 0x80)
@@ -217,7 +226,7 @@ JSON_STREAM = Scenario(
 
 NDJSON_STREAM = Scenario(
     "Server stream of small messages as NDJSON, per message",
-    post("/Bench/Flood", "application/json", b'{"count":2000,"size":16}', {"accept": "application/x-ndjson"}),
+    post("/Bench/Flood", "application/json", b'{"count":2000,"size":16}', NDJSON),
     check_json_flood(2000, 16, lambda body: [json.loads(line) for line in body.splitlines()]),
     limit_us=0.5, messages=2000, connections=8, upstream=GRPC_GO)
 
@@ -229,11 +238,7 @@ JSON_RECORDS = Scenario(
     "50 JSON records both ways", post("/Bench/EchoRecords", "application/json", compact(RECORDS)), check_json(RECORDS),
     peers=(ENVOY_TRANSCODER, GRPC_GATEWAY), limits={"Envoy grpc_json_transcoder": 0.15}, upstream=GRPC_GO)
 
-JSON_BYTES = Scenario(
-    "1 MiB of bytes as JSON, echoed",
-    post("/Bench/Echo", "application/json", compact({"payload": base64.b64encode(ECHO[-MIB:]).decode()})),
-    check_json({"payload": base64.b64encode(ECHO[-MIB:]).decode()}), peers=(ENVOY_TRANSCODER,),
-    limits={"Envoy grpc_json_transcoder": 0.25}, connections=8, upstream=GRPC_GO)
+JSON_BYTES = echo_json("1 MiB of bytes as JSON, echoed", MIB)
 
 SCENARIOS = [GRPC_WEB, GRPC_WEB_TEXT, BROWSER_HEADERS, BESIDE_STREAMS, BESIDE_WEB_SOCKETS, CONNECT, JSON, REST_POST,
              REST_GET, STREAM, PACKED_STREAM, JSON_STREAM, NDJSON_STREAM, ECHO_1_MIB, JSON_RECORDS, JSON_BYTES]
