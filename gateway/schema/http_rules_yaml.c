@@ -2,49 +2,12 @@
 
 #include "base/buf.h"
 #include "base/nearest.h"
-
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <yaml.h>
+#include "gateway/yaml_tree.h"
 
 /* What can stand in a mapping. */
 struct key {
     const char *snake, *camel; /* camel NULL: the same */
 };
-
-/* google.api.Service; `type` names the message itself in files for Google's tools. */
-static const struct key service_keys[] = {
-    {"http", NULL},
-    {"type", NULL},
-    {"config_version", "configVersion"},
-    {"name", NULL},
-    {"title", NULL},
-    {"id", NULL},
-    {"producer_project_id", "producerProjectId"},
-    {"apis", NULL},
-    {"types", NULL},
-    {"enums", NULL},
-    {"documentation", NULL},
-    {"backend", NULL},
-    {"quota", NULL},
-    {"authentication", NULL},
-    {"context", NULL},
-    {"usage", NULL},
-    {"endpoints", NULL},
-    {"control", NULL},
-    {"logs", NULL},
-    {"metrics", NULL},
-    {"monitored_resources", "monitoredResources"},
-    {"billing", NULL},
-    {"logging", NULL},
-    {"monitoring", NULL},
-    {"system_parameters", "systemParameters"},
-    {"source_info", "sourceInfo"},
-    {"publishing", NULL},
-    {NULL, NULL},
-};
-enum { SERVICE_HTTP };
 
 static const struct key http_keys[] = {
     {"rules", NULL},
@@ -73,11 +36,11 @@ static const char *const methods[] = {"GET", "PUT", "POST", "DELETE", "PATCH"};
 static const struct key custom_keys[] = {{"kind", NULL}, {"path", NULL}, {NULL, NULL}};
 enum { CUSTOM_KIND, CUSTOM_PATH };
 
-enum { MAX_MEMORY = 64 << 20, MAX_KEYS = 32, MAX_TEXT_LEN = 2048, SHOWN = 60 };
+enum { MAX_MEMORY = 64 << 20, MAX_KEYS = 16, MAX_TEXT_LEN = 2048, SHOWN = 60 };
 
 struct reading {
-    yaml_document_t document;
-    const char *source;
+    struct yaml_tree tree;
+    const char *source; /* the arena's copy, for the rules */
     struct arena *arena;
     struct status *st;
     struct buf rules; /* struct http_rule, so far */
@@ -86,24 +49,9 @@ struct reading {
 
 /* One mapping that is being read: its values by place in the table of keys. */
 struct section {
-    yaml_node_t *values[MAX_KEYS];
-    const yaml_node_t *node;
+    const struct yaml_node *values[MAX_KEYS];
+    const struct yaml_node *node;
 };
-
-static bool fail(struct reading *r, yaml_mark_t at, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static bool fail(struct reading *r, yaml_mark_t at, const char *format, ...)
-{
-    char reason[STATUS_TEXT_LEN];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
-    va_end(args);
-    status_set(r->st, STATUS_INVALID_ARGUMENT, "%.80s:%zu:%zu: %.150s", r->source, at.line + 1,
-               at.column + 1, reason);
-    return false;
-}
 
 static bool fail_memory(struct status *st)
 {
@@ -111,32 +59,18 @@ static bool fail_memory(struct status *st)
     return false;
 }
 
-static struct slice scalar(const yaml_node_t *node)
-{
-    return slice_from(node->data.scalar.value, node->data.scalar.length);
-}
-
-static const char *type_name(const yaml_node_t *node)
-{
-    return node->type == YAML_SEQUENCE_NODE  ? "a list"
-           : node->type == YAML_MAPPING_NODE ? "a mapping"
-                                             : "a text";
-}
-
-static bool expect(struct reading *r, const yaml_node_t *node, yaml_node_type_t type,
+static bool expect(struct reading *r, const struct yaml_node *node, enum yaml_kind kind,
                    const char *what)
 {
-    static const char *const names[] = {[YAML_SCALAR_NODE] = "a text",
-                                        [YAML_SEQUENCE_NODE] = "a list",
-                                        [YAML_MAPPING_NODE] = "a mapping"};
-    return node->type == type ||
-           fail(r, node->start_mark, "%s needs %s, not %s", what, names[type], type_name(node));
+    return node->kind == kind ||
+           yaml_error(&r->tree, node, "%s needs %s, not %s", what,
+                      yaml_kind_name(&(struct yaml_node){.kind = kind}), yaml_kind_name(node));
 }
 
-static bool fail_key(struct reading *r, const yaml_node_t *key, const struct key *keys,
+static bool fail_key(struct reading *r, const struct yaml_node *key, const struct key *keys,
                      const char *what)
 {
-    struct slice typed = scalar(key);
+    struct slice typed = key->text;
     struct nearest near = nearest_start(typed);
     for (; keys->snake; keys++) {
         nearest_offer(&near, slice_from_string(keys->snake));
@@ -145,9 +79,9 @@ static bool fail_key(struct reading *r, const yaml_node_t *key, const struct key
     }
     int shown = typed.len < SHOWN ? (int)typed.len : SHOWN;
     if (!near.best.data)
-        return fail(r, key->start_mark, "%s has no key \"%.*s\"", what, shown, typed.data);
-    return fail(r, key->start_mark, "%s has no key \"%.*s\", did you mean \"%.*s\"?", what, shown,
-                typed.data, SLICE_PRINT(near.best));
+        return yaml_error(&r->tree, key, "%s has no key \"%.*s\"", what, shown, typed.data);
+    return yaml_error(&r->tree, key, "%s has no key \"%.*s\", did you mean \"%.*s\"?", what, shown,
+                      typed.data, SLICE_PRINT(near.best));
 }
 
 static size_t find_key(const struct key *keys, struct slice name)
@@ -161,23 +95,20 @@ static size_t find_key(const struct key *keys, struct slice name)
 
 /* Fills *s; refuses what is no mapping, and unknown and duplicate keys.  `what` is the level's name
  * for people. */
-static bool open_section(struct reading *r, const yaml_node_t *node, const struct key *keys,
+static bool open_section(struct reading *r, const struct yaml_node *node, const struct key *keys,
                          const char *what, struct section *s)
 {
     *s = (struct section){.node = node};
-    if (!expect(r, node, YAML_MAPPING_NODE, what))
+    if (!expect(r, node, YAML_MAPPING, what))
         return false;
-    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-    for (; pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
-        if (!expect(r, key, YAML_SCALAR_NODE, "a key"))
-            return false;
-        size_t place = find_key(keys, scalar(key));
+    for (const struct yaml_node *value = node->first; value; value = value->next) {
+        size_t place = find_key(keys, value->key->text);
         if (!keys[place].snake)
-            return fail_key(r, key, keys, what);
+            return fail_key(r, value->key, keys, what);
         if (s->values[place])
-            return fail(r, key->start_mark, "%s has the key \"%s\" twice", what, keys[place].snake);
-        s->values[place] = yaml_document_get_node(&r->document, pair->value);
+            return yaml_error(&r->tree, value->key, "%s has the key \"%s\" twice", what,
+                              keys[place].snake);
+        s->values[place] = value;
     }
     return true;
 }
@@ -186,19 +117,19 @@ static bool open_section(struct reading *r, const yaml_node_t *node, const struc
 static bool take_text(struct reading *r, const struct section *s, const struct key *keys,
                       size_t place, struct slice *text)
 {
-    const yaml_node_t *node = s->values[place];
+    const struct yaml_node *node = s->values[place];
     *text = (struct slice){NULL, 0};
     if (!node)
         return true;
-    if (!expect(r, node, YAML_SCALAR_NODE, keys[place].snake))
+    if (!expect(r, node, YAML_TEXT, keys[place].snake))
         return false;
-    if (node->data.scalar.length > MAX_TEXT_LEN)
-        return fail(r, node->start_mark, "%s is too long", keys[place].snake);
-    *text = arena_copy(r->arena, scalar(node));
+    if (node->text.len > MAX_TEXT_LEN)
+        return yaml_error(&r->tree, node, "%s is too long", keys[place].snake);
+    *text = arena_copy(r->arena, node->text);
     return text->data || fail_memory(r->st);
 }
 
-static bool read_custom(struct reading *r, const yaml_node_t *node, struct http_rule *rule)
+static bool read_custom(struct reading *r, const struct yaml_node *node, struct http_rule *rule)
 {
     struct section s;
     if (!open_section(r, node, custom_keys, "custom", &s) ||
@@ -206,7 +137,7 @@ static bool read_custom(struct reading *r, const yaml_node_t *node, struct http_
         !take_text(r, &s, custom_keys, CUSTOM_PATH, &rule->path))
         return false;
     return (rule->method.len > 0 && rule->path.len > 0) ||
-           fail(r, node->start_mark, "custom needs kind and path");
+           yaml_error(&r->tree, node, "custom needs kind and path");
 }
 
 /* The oneof `pattern` of HttpRule. */
@@ -217,9 +148,9 @@ static bool read_pattern(struct reading *r, const struct section *s, struct http
         if (!s->values[i])
             continue;
         if (chosen != SIZE_MAX)
-            return fail(r, s->values[i]->start_mark,
-                        "a rule has one HTTP method, not %s and %s; use additional_bindings",
-                        rule_keys[chosen].snake, rule_keys[i].snake);
+            return yaml_error(&r->tree, s->values[i],
+                              "a rule has one HTTP method, not %s and %s; use additional_bindings",
+                              rule_keys[chosen].snake, rule_keys[i].snake);
         chosen = i;
     }
     if (chosen == SIZE_MAX)
@@ -230,34 +161,32 @@ static bool read_pattern(struct reading *r, const struct section *s, struct http
     if (!take_text(r, s, rule_keys, chosen, &rule->path))
         return false;
     return rule->path.len > 0 ||
-           fail(r, s->values[chosen]->start_mark, "%s needs a path", rule_keys[chosen].snake);
+           yaml_error(&r->tree, s->values[chosen], "%s needs a path", rule_keys[chosen].snake);
 }
 
 /* Only the main rule of several bindings has a selector, and may bind nothing. */
 static bool judge_rule(struct reading *r, const struct section *s, const struct http_rule *rule)
 {
-    yaml_mark_t at = s->node->start_mark;
     if (rule->additional && s->values[RULE_SELECTOR])
-        return fail(r, s->values[RULE_SELECTOR]->start_mark,
-                    "a binding has no selector of its own: it is the rule's");
+        return yaml_error(&r->tree, s->values[RULE_SELECTOR],
+                          "a binding has no selector of its own: it is the rule's");
     if (rule->additional && s->values[RULE_ADDITIONAL])
-        return fail(r, s->values[RULE_ADDITIONAL]->start_mark,
-                    "additional_bindings inside of additional_bindings");
+        return yaml_error(&r->tree, s->values[RULE_ADDITIONAL],
+                          "additional_bindings inside of additional_bindings");
     if (!rule->additional && rule->selector.len == 0)
-        return fail(r, at, "a rule needs a selector: pkg.Service.Method");
+        return yaml_error(&r->tree, s->node, "a rule needs a selector: pkg.Service.Method");
     bool rest = s->values[RULE_BODY] || s->values[RULE_RESPONSE_BODY] || s->values[RULE_ADDITIONAL];
     if (rule->method.len == 0 && (rule->additional || rest))
-        return fail(r, at, "needs get, put, post, delete, patch or custom");
+        return yaml_error(&r->tree, s->node, "needs get, put, post, delete, patch or custom");
     return true;
 }
 
 /* One HttpRule; *bindings: its additional ones, or NULL. */
-static bool read_rule(struct reading *r, const yaml_node_t *node, bool additional,
-                      const yaml_node_t **bindings)
+static bool read_rule(struct reading *r, const struct yaml_node *node, bool additional,
+                      const struct yaml_node **bindings)
 {
     struct section s;
-    struct http_rule rule = {
-        .additional = additional, .source = r->source, .line = (unsigned)node->start_mark.line + 1};
+    struct http_rule rule = {.additional = additional, .source = r->source, .line = node->line};
     if (!open_section(r, node, rule_keys, additional ? "a binding" : "a rule", &s) ||
         !read_pattern(r, &s, &rule) ||
         !take_text(r, &s, rule_keys, RULE_SELECTOR, &rule.selector) ||
@@ -266,40 +195,30 @@ static bool read_rule(struct reading *r, const yaml_node_t *node, bool additiona
         !judge_rule(r, &s, &rule))
         return false;
     if (r->count >= HTTP_RULES_YAML_MAX_RULES)
-        return fail(r, node->start_mark, "more than %d rules", HTTP_RULES_YAML_MAX_RULES);
+        return yaml_error(&r->tree, node, "more than %d rules", HTTP_RULES_YAML_MAX_RULES);
     *bindings = s.values[RULE_ADDITIONAL];
     r->count++;
     return buf_append(&r->rules, &rule, sizeof rule) == 0 || fail_memory(r->st);
 }
 
-static const yaml_node_t *item_at(struct reading *r, const yaml_node_t *list, size_t i)
+static bool read_bindings(struct reading *r, const struct yaml_node *list)
 {
-    return yaml_document_get_node(&r->document, list->data.sequence.items.start[i]);
-}
-
-static size_t item_count(const yaml_node_t *list)
-{
-    return (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
-}
-
-static bool read_bindings(struct reading *r, const yaml_node_t *list)
-{
-    const yaml_node_t *none;
-    if (!expect(r, list, YAML_SEQUENCE_NODE, "additional_bindings"))
+    const struct yaml_node *none;
+    if (!expect(r, list, YAML_LIST, "additional_bindings"))
         return false;
-    for (size_t i = 0; i < item_count(list); i++)
-        if (!read_rule(r, item_at(r, list, i), true, &none))
+    for (const struct yaml_node *item = list->first; item; item = item->next)
+        if (!read_rule(r, item, true, &none))
             return false;
     return true;
 }
 
-static bool read_rules(struct reading *r, const yaml_node_t *list)
+static bool read_rules(struct reading *r, const struct yaml_node *list)
 {
-    if (!expect(r, list, YAML_SEQUENCE_NODE, "rules"))
+    if (!expect(r, list, YAML_LIST, "rules"))
         return false;
-    for (size_t i = 0; i < item_count(list); i++) {
-        const yaml_node_t *bindings = NULL;
-        if (!read_rule(r, item_at(r, list, i), false, &bindings))
+    for (const struct yaml_node *item = list->first; item; item = item->next) {
+        const struct yaml_node *bindings = NULL;
+        if (!read_rule(r, item, false, &bindings))
             return false;
         if (bindings && !read_bindings(r, bindings))
             return false;
@@ -307,54 +226,41 @@ static bool read_rules(struct reading *r, const yaml_node_t *list)
     return true;
 }
 
-static bool read_http(struct reading *r, const yaml_node_t *node)
+static bool read_http(struct reading *r, const struct yaml_node *node)
 {
     struct section s;
     if (!open_section(r, node, http_keys, "http", &s))
         return false;
-    const yaml_node_t *decode = s.values[HTTP_FULLY_DECODE];
-    if (decode && !expect(r, decode, YAML_SCALAR_NODE, "fully_decode_reserved_expansion"))
+    const struct yaml_node *decode = s.values[HTTP_FULLY_DECODE];
+    if (decode && !expect(r, decode, YAML_TEXT, "fully_decode_reserved_expansion"))
         return false;
-    if (decode && !slice_equal(scalar(decode), SLICE("false")))
-        return fail(r, decode->start_mark, "fully_decode_reserved_expansion is not built yet");
+    if (decode && !slice_equal(decode->text, SLICE("false")))
+        return yaml_error(&r->tree, decode, "fully_decode_reserved_expansion is not built yet");
     return !s.values[HTTP_RULES] || read_rules(r, s.values[HTTP_RULES]);
 }
 
+static bool fail_section(struct reading *r, const struct yaml_node *root)
+{
+    struct nearest near = nearest_start(SLICE("http"));
+    for (const struct yaml_node *section = root->first; section; section = section->next)
+        nearest_offer(&near, section->key->text);
+    if (!near.best.data)
+        return yaml_error(&r->tree, root, "the file has no section \"http\"");
+    return yaml_error(&r->tree, yaml_member(root, near.best)->key,
+                      "the file has no section \"http\"; is \"%.*s\" meant to be it?",
+                      SLICE_PRINT(near.best));
+}
+
+/* The other sections belong to others, which know their keys. */
 static bool read_service(struct reading *r)
 {
-    struct section s;
-    const yaml_node_t *root = yaml_document_get_root_node(&r->document);
-    yaml_mark_t start = {0, 0, 0};
+    const struct yaml_node *root = r->tree.root;
     if (!root)
-        return fail(r, start, "the file is empty");
-    if (!open_section(r, root, service_keys, "the file", &s))
+        return yaml_error(&r->tree, NULL, "the file is empty");
+    if (!expect(r, root, YAML_MAPPING, "the file"))
         return false;
-    if (!s.values[SERVICE_HTTP])
-        return fail(r, root->start_mark, "the file has no section \"http\"");
-    return read_http(r, s.values[SERVICE_HTTP]);
-}
-
-static bool fail_parser(struct reading *r, const yaml_parser_t *parser)
-{
-    if (parser->error == YAML_MEMORY_ERROR)
-        return fail_memory(r->st);
-    if (parser->error == YAML_READER_ERROR)
-        return fail(r, parser->mark, "%s",
-                    parser->problem ? parser->problem : "the text is not UTF-8");
-    return fail(r, parser->problem_mark, "%s%s%s", parser->problem ? parser->problem : "not YAML",
-                parser->context ? " " : "", parser->context ? parser->context : "");
-}
-
-/* A file holds one document. */
-static bool judge_end(struct reading *r, yaml_parser_t *parser)
-{
-    yaml_document_t next;
-    if (!yaml_parser_load(parser, &next))
-        return fail_parser(r, parser);
-    const yaml_node_t *root = yaml_document_get_root_node(&next);
-    bool good = !root || fail(r, root->start_mark, "a second document");
-    yaml_document_delete(&next);
-    return good;
+    const struct yaml_node *http = yaml_member(root, SLICE("http"));
+    return http ? read_http(r, http) : fail_section(r, root);
 }
 
 static bool copy_rules(struct reading *r, struct http_rule **rules, size_t *count)
@@ -368,26 +274,21 @@ static bool copy_rules(struct reading *r, struct http_rule **rules, size_t *coun
     return true;
 }
 
-static bool read_text(struct reading *r, struct slice text)
+/* Reads the tree and takes what was wrong with it. */
+static bool read_tree(struct reading *r, bool good, struct http_rule **rules, size_t *count)
 {
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
-        return fail_memory(r->st);
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, text.data ? text.data : (const uint8_t *)"", text.len);
-    bool good = yaml_parser_load(&parser, &r->document);
-    if (!good) {
-        fail_parser(r, &parser);
-    } else {
-        good = read_service(r) && judge_end(r, &parser);
-        yaml_document_delete(&r->document);
+    status_ok(r->st);
+    good = good && read_service(r);
+    if (r->tree.error_count > 0) {
+        status_set(r->st, STATUS_INVALID_ARGUMENT, "%s", r->tree.errors[0]);
+        return false;
     }
-    yaml_parser_delete(&parser);
-    return good;
+    return good && copy_rules(r, rules, count);
 }
 
-bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *arena,
-                           struct http_rule **rules, size_t *count, struct status *st)
+/* From the file `source` when text.data is NULL. */
+static bool read_source(struct slice text, const char *source, struct arena *arena,
+                        struct http_rule **rules, size_t *count, struct status *st)
 {
     struct reading r = {.arena = arena, .st = st};
     *rules = NULL;
@@ -396,49 +297,24 @@ bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *
     if (!r.source)
         return fail_memory(st);
     buf_init(&r.rules, HTTP_RULES_YAML_MAX_RULES * sizeof(struct http_rule));
-    bool good = read_text(&r, text) && copy_rules(&r, rules, count);
+    yaml_tree_init(&r.tree, source);
+    bool good = text.data ? yaml_tree_parse(&r.tree, text) : yaml_tree_load(&r.tree);
+    good = read_tree(&r, good, rules, count);
+    yaml_tree_fini(&r.tree);
     buf_fini(&r.rules);
     return good;
 }
 
-static bool fail_file(const char *path, const char *reason, struct status *st)
+bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *arena,
+                           struct http_rule **rules, size_t *count, struct status *st)
 {
-    status_set(st, STATUS_INVALID_ARGUMENT, "%.150s: %s", path, reason);
-    return false;
-}
-
-static bool read_file(const char *path, struct buf *text, struct status *st)
-{
-    enum { PIECE = 16 << 10 };
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return fail_file(path, strerror(errno), st);
-    bool room = true, good = true;
-    for (size_t got = 1; got > 0 && room;) {
-        uint8_t *to = buf_reserve(text, PIECE);
-        room = to != NULL;
-        got = room ? fread(to, 1, PIECE, file) : 0;
-        buf_commit(text, got);
-    }
-    if (!room)
-        good = fail_file(path, "too long for a file of HTTP rules (4 MiB)", st);
-    else if (ferror(file))
-        good = fail_file(path, strerror(errno), st);
-    fclose(file);
-    return good;
+    return read_source(text.data ? text : SLICE(""), source, arena, rules, count, st);
 }
 
 bool http_rules_yaml_load(const char *path, struct arena *arena, struct http_rule **rules,
                           size_t *count, struct status *st)
 {
-    struct buf text;
-    *rules = NULL;
-    *count = 0;
-    buf_init(&text, HTTP_RULES_YAML_MAX_BYTES + (16 << 10));
-    bool good = read_file(path, &text, st) &&
-                http_rules_yaml_parse(buf_slice(&text), path, arena, rules, count, st);
-    buf_fini(&text);
-    return good;
+    return read_source((struct slice){NULL, 0}, path, arena, rules, count, st);
 }
 
 struct routes *http_rules_yaml_build(struct schema *schema, const char *path, struct status *st)

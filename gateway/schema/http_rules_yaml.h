@@ -7,12 +7,12 @@
  *         additional_bindings:
  *         - post: /v1/shelves:get
  *           body: "*"
- * Names are accepted in snake_case and lowerCamelCase.  The other sections of such a file are known
- * by name and passed over.  Whether a rule fits its method is judged by http_route.h. */
+ * Names are accepted in snake_case and lowerCamelCase.  The other sections of such a file are passed
+ * over, so that a configuration file can hold the rules as well.  Whether a rule fits its method is judged by http_route.h. */
 #pragma once
 #include "gateway/schema/routes.h"
 
-enum { HTTP_RULES_YAML_MAX_BYTES = 4 << 20, HTTP_RULES_YAML_MAX_RULES = 20000 };
+enum { HTTP_RULES_YAML_MAX_RULES = 20000 };
 
 /* Reads a file.  *rules and all texts are the arena's; the rules are in the order of the file, each
  * followed by its additional bindings, as routes_build() wants them; `source` is a copy of the
