@@ -36,15 +36,14 @@ static bool is_port(const char *text)
     return *end == 0 && port <= 65535;
 }
 
-int net_parse(const char *text, struct net_address *address)
+enum { HOST_LEN = 256 };
+
+/* "HOST:PORT" into its parts; the host without brackets. */
+static int split_address(const char *text, char host[static HOST_LEN], const char **port)
 {
-    *address = (struct net_address){0};
-    if (strncmp(text, "unix:", 5) == 0)
-        return net_parse_unix(text + 5, address);
     const char *colon = strrchr(text, ':');
     size_t host_len = colon ? (size_t)(colon - text) : 0;
-    char host[256];
-    if (!colon || !is_port(colon + 1) || host_len >= sizeof host)
+    if (!colon || !is_port(colon + 1) || host_len >= HOST_LEN)
         return -EINVAL;
     bool bracketed = text[0] == '[';
     if (bracketed && (host_len < 3 || text[host_len - 1] != ']'))
@@ -53,9 +52,29 @@ int net_parse(const char *text, struct net_address *address)
         return -EINVAL;
     memcpy(host, text + (bracketed ? 1 : 0), host_len);
     host[bracketed ? host_len - 2 : host_len] = 0;
+    *port = colon + 1;
+    return 0;
+}
+
+bool net_is_address(const char *text)
+{
+    char host[HOST_LEN];
+    const char *port;
+    return strncmp(text, "unix:", 5) == 0 ? text[5] != 0 : split_address(text, host, &port) == 0;
+}
+
+int net_parse(const char *text, struct net_address *address)
+{
+    *address = (struct net_address){0};
+    if (strncmp(text, "unix:", 5) == 0)
+        return net_parse_unix(text + 5, address);
+    char host[HOST_LEN];
+    const char *port;
+    if (split_address(text, host, &port) < 0)
+        return -EINVAL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
-    if (getaddrinfo(host_len ? host : NULL, colon + 1, &hints, &found) != 0)
+    if (getaddrinfo(host[0] ? host : NULL, port, &hints, &found) != 0)
         return -ENOENT;
     /* "localhost" means 127.0.0.1 to most servers: prefer IPv4 when a name has both. */
     const struct addrinfo *pick = found;

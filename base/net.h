@@ -16,6 +16,8 @@ enum { NET_TEXT_LEN = 128 };
  * looked up, which may block: only for use at start.  0, or -EINVAL (syntax), -ENOENT (unknown
  * host), -ENAMETOOLONG (unix path). */
 int net_parse(const char *text, struct net_address *address);
+/* Whether that is the form of an address; nothing is looked up. */
+bool net_is_address(const char *text);
 /* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "unix:/path". */
 void net_format(const struct net_address *address, char text[static NET_TEXT_LEN]);
 bool net_is_loopback(const struct net_address *address);

@@ -105,45 +105,45 @@ int option_parse_duration(struct slice text, uint64_t *ms)
     return 0;
 }
 
-static int set_flag(const struct option *row, bool *to, const char *value, char *error)
+static int set_flag(bool *to, const char *value, char *reason)
 {
     if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-        return fail(error, "--%s takes no value (or true, false), not \"%.60s\"", row->name, value);
+        return fail(reason, "needs true or false, not \"%.60s\"", value);
     *to = !value || value[0] == 't';
     return 0;
 }
 
 static int set_list(const struct option *row, struct option_list *to, const char *value,
-                    char *error)
+                    char *reason)
 {
-    if (to->count == OPTION_LIST_MAX)
-        return fail(error, "--%s is given more than %d times", row->name, OPTION_LIST_MAX);
+    size_t max = row->max ? row->max : OPTION_LIST_MAX;
+    if (to->count == max)
+        return fail(reason, "is given more than %zu times", max);
     to->items[to->count++] = value;
     return 0;
 }
 
-static int set_number(const struct option *row, uint64_t *to, const char *value, char *error)
+static int set_number(const struct option *row, uint64_t *to, const char *value, char *reason)
 {
     uint64_t number;
     bool duration = row->kind == OPTION_DURATION;
     struct slice text = slice_from_string(value);
     if (duration && option_parse_duration(text, &number) < 0)
-        return fail(error, "--%s needs a duration such as 2s or 500ms, not \"%.60s\"", row->name,
-                    value);
+        return fail(reason, "needs a duration such as 2s or 500ms, not \"%.60s\"", value);
     if (!duration && text_parse_uint64(text, &number) < 0)
-        return fail(error, "--%s needs a whole number, not \"%.60s\"", row->name, value);
+        return fail(reason, "needs a whole number, not \"%.60s\"", value);
     const char *unit = duration ? " ms" : "";
     if (number < row->min)
-        return fail(error, "--%s must be at least %llu%s, not \"%.60s\"", row->name,
-                    (unsigned long long)row->min, unit, value);
+        return fail(reason, "must be at least %llu%s, not \"%.60s\"", (unsigned long long)row->min,
+                    unit, value);
     if (row->max > 0 && number > row->max)
-        return fail(error, "--%s must be at most %llu%s, not \"%.60s\"", row->name,
-                    (unsigned long long)row->max, unit, value);
+        return fail(reason, "must be at most %llu%s, not \"%.60s\"", (unsigned long long)row->max,
+                    unit, value);
     *to = number;
     return 0;
 }
 
-static int set_choice(const struct option *row, int *to, const char *value, char *error)
+static int set_choice(const struct option *row, int *to, const char *value, char *reason)
 {
     struct slice rest = slice_from_string(row->choices);
     for (int i = 0; rest.data; i++) {
@@ -152,34 +152,52 @@ static int set_choice(const struct option *row, int *to, const char *value, char
             return 0;
         }
     }
-    return fail(error, "--%s must be one of %s, not \"%.60s\"", row->name, row->choices, value);
+    return fail(reason, "must be one of %s, not \"%.60s\"", row->choices, value);
+}
+
+int option_store(const struct option *row, void *settings, const char *value,
+                 char reason[static OPTION_ERROR_LEN])
+{
+    void *to = (char *)settings + row->offset;
+    if (row->kind == OPTION_ABSENT)
+        return fail(reason, "is not built yet");
+    if (!value && row->kind != OPTION_FLAG)
+        return fail(reason, "needs a value: --%s %s", row->name, row->value);
+    const char *fault = row->judge ? row->judge(value) : NULL;
+    if (fault)
+        return fail(reason, "%s, not \"%.80s\"", fault, value);
+    switch (row->kind) {
+    case OPTION_FLAG:
+        return set_flag(to, value, reason);
+    case OPTION_TEXT:
+        *(const char **)to = value;
+        return 0;
+    case OPTION_LIST:
+        return set_list(row, to, value, reason);
+    case OPTION_NUMBER:
+    case OPTION_DURATION:
+        return set_number(row, to, value, reason);
+    case OPTION_CHOICE:
+        return set_choice(row, to, value, reason);
+    case OPTION_ABSENT:
+        break;
+    }
+    abort();
 }
 
 int option_set(const struct option *row, void *settings, const char *value,
                char error[static OPTION_ERROR_LEN])
 {
-    void *to = (char *)settings + row->offset;
-    if (row->kind == OPTION_ABSENT)
-        return fail(error, "--%s is not built yet", row->name);
-    if (!value && row->kind != OPTION_FLAG)
-        return fail(error, "--%s needs a value: --%s %s", row->name, row->name, row->value);
-    switch (row->kind) {
-    case OPTION_FLAG:
-        return set_flag(row, to, value, error);
-    case OPTION_TEXT:
-        *(const char **)to = value;
-        return 0;
-    case OPTION_LIST:
-        return set_list(row, to, value, error);
-    case OPTION_NUMBER:
-    case OPTION_DURATION:
-        return set_number(row, to, value, error);
-    case OPTION_CHOICE:
-        return set_choice(row, to, value, error);
-    case OPTION_ABSENT:
-        break;
-    }
-    abort();
+    char reason[OPTION_ERROR_LEN];
+    int result = option_store(row, settings, value, reason);
+    return result < 0 ? fail(error, "--%s %s", row->name, reason) : 0;
+}
+
+void option_key(const struct option *row, char key[static OPTION_KEY_LEN])
+{
+    snprintf(key, OPTION_KEY_LEN, "%s", row->key ? row->key : row->name);
+    for (char *c = key; *c && !row->key; c++)
+        *c = *c == '-' ? '_' : *c;
 }
 
 static int unknown_option(const struct option *table, const char *argument, struct slice name,

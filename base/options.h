@@ -19,13 +19,20 @@ enum option_kind {
 
 struct option {
     const char *name;    /* without dashes; NULL ends the table */
-    const char *value;   /* what help calls the value, "ADDR:PORT"; NULL for a flag */
+    const char *value;   /* what help calls the value, "ADDR:PORT"; NULL for a flag; "FILE" if and
+                            only if it is the name of a file */
     const char *help;    /* one sentence; '\n' starts another line */
     const char *choices; /* OPTION_CHOICE: "text|json" */
-    uint64_t min, max;   /* OPTION_NUMBER, OPTION_DURATION; max 0: no upper limit */
+    uint64_t min, max;   /* OPTION_NUMBER, OPTION_DURATION: of the value; max 0: no upper limit.
+                            OPTION_LIST: max is the most items, 0: OPTION_LIST_MAX */
     size_t offset;       /* of the member in the settings struct */
     enum option_kind kind;
-    char letter; /* short form "-d"; 0: none */
+    char letter;     /* short form "-d"; 0: none */
+    const char *key; /* in a configuration file, "limits.body_grace"; NULL: the name with '_' for
+                        '-'; "": it cannot stand there */
+    /* OPTION_TEXT, OPTION_LIST: what is wrong with the form of a value, "needs HOST:PORT"; NULL:
+     * nothing. */
+    const char *(*judge)(const char *value);
 };
 
 enum { OPTION_LIST_MAX = 64 };
@@ -35,7 +42,7 @@ struct option_list {
     size_t count;
 };
 
-enum { OPTION_ERROR_LEN = 256 };
+enum { OPTION_ERROR_LEN = 256, OPTION_KEY_LEN = 64 };
 
 /* Takes "--name value", "--name=value", "--flag", "-d value" and operands in any order; "--" ends
  * the options; "-" and negative numbers are operands.  The settings keep what no option touches,
@@ -50,6 +57,13 @@ const struct option *option_find(const struct option *table, struct slice name);
  * grows by one.  0, or -EINVAL with a sentence in `error`. */
 int option_set(const struct option *row, void *settings, const char *value,
                char error[static OPTION_ERROR_LEN]);
+/* The same, but the sentence is without its subject, for callers who call the option by another
+ * name: "needs a whole number, not \"x\"". */
+int option_store(const struct option *row, void *settings, const char *value,
+                 char reason[static OPTION_ERROR_LEN]);
+/* What the row is called in a configuration file: sections and name, joined by dots; "": it has no
+ * place there. */
+void option_key(const struct option *row, char key[static OPTION_KEY_LEN]);
 
 /* One paragraph per row, in the order of the table, columns aligned. */
 void options_help(const struct option *table, FILE *out);

@@ -16,20 +16,53 @@ enum {
     LOG_OFF_CHOICE = 4
 };
 
+/* An origin as browsers send it (RFC 6454 section 6.1): scheme://host[:port], lower case, and
+ * nothing behind it. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+    if (strcmp(text, "*") == 0)
+        return true;
+    if (!host || host == text || host[3] == 0)
+        return false;
+    for (const char *c = text; *c; c++)
+        if (*c <= ' ' || *c >= 0x7f || isupper((unsigned char)*c) || (c >= host + 3 && *c == '/'))
+            return false;
+    return true;
+}
+
+static const char *judge_origin(const char *value)
+{
+    return is_origin(value) ? NULL
+                            : "needs an origin such as https://app.example, lower case and without "
+                              "a path, or *";
+}
+
+static const char *judge_address(const char *value)
+{
+    return net_is_address(value) ? NULL : "needs HOST:PORT or unix:PATH";
+}
+
+static const char *judge_admin(const char *value)
+{
+    return strcmp(value, "off") == 0 || net_is_address(value) ? NULL
+                                                              : "needs HOST:PORT, unix:PATH or off";
+}
+
 const struct option config_flags_options[] = {
     {"upstream", "TARGET", "The gRPC server: HOST:PORT, unix:PATH, dns:///HOST:PORT. Required.",
      NULL, 0, 0, AT(upstream), OPTION_LIST, 'u'},
     {"listen", "ADDR:PORT",
      "Where HTTP is served; repeatable (default 127.0.0.1:8080).\n"
      "Port 0 picks a free one and prints it; unix:PATH.",
-     NULL, 0, 0, AT(listen), OPTION_LIST, 'l'},
+     NULL, 0, CONFIG_MAX_LISTEN, AT(listen), OPTION_LIST, 'l', .judge = judge_address},
     {"admin", "ADDR:PORT",
      "Where /metrics, /healthz and /readyz are served, or off\n(default 127.0.0.1:9901).", NULL, 0,
-     0, AT(admin), OPTION_TEXT, 0},
+     0, AT(admin), OPTION_TEXT, 0, .judge = judge_admin},
     {"descriptors", "FILE",
      "A descriptor set instead of server reflection; repeatable. Made by\n"
      "protoc --include_imports --include_source_info --descriptor_set_out=FILE.",
-     NULL, 0, 0, AT(descriptors), OPTION_LIST, 0},
+     NULL, 0, CONFIG_MAX_FILES, AT(descriptors), OPTION_LIST, 0},
     {"http-rules", "FILE",
      "HTTP rules that override those of the schema: YAML, the section http of\n"
      "google.api.Service.",
@@ -41,37 +74,41 @@ const struct option config_flags_options[] = {
     {"cors-origin", "ORIGIN",
      "A web origin whose pages may call; repeatable; * for all.\n"
      "Default: same origin, and loopback pages while every listener is loopback.",
-     NULL, 0, 0, AT(cors_origin), OPTION_LIST, 0},
+     NULL, 0, 0, AT(cors_origin), OPTION_LIST, 0, .key = "cors.origins", .judge = judge_origin},
     {"workers", "N", "Threads, each with a loop of its own (default: one per core).", NULL, 1,
      MAX_WORKERS, AT(workers), OPTION_NUMBER, 0},
     {"max-message-bytes", "N", "Largest request message, uncompressed (default 4194304).", NULL, 1,
-     MAX_MESSAGE_BYTES, AT(max_message_bytes), OPTION_NUMBER, 0},
+     MAX_MESSAGE_BYTES, AT(max_message_bytes), OPTION_NUMBER, 0, .key = "limits.max_message_bytes"},
     {"max-reply-bytes", "N", "Largest reply message, uncompressed (default 16777216).", NULL, 1,
-     MAX_MESSAGE_BYTES, AT(max_reply_bytes), OPTION_NUMBER, 0},
+     MAX_MESSAGE_BYTES, AT(max_reply_bytes), OPTION_NUMBER, 0, .key = "limits.max_reply_bytes"},
     {"max-timeout", "D", "Cap on every call's deadline; 0: none (the default).", NULL, 0, 0,
-     AT(max_timeout), OPTION_DURATION, 0},
+     AT(max_timeout), OPTION_DURATION, 0, .key = "limits.max_timeout"},
     {"header-timeout", "D", "For a request's header section to be complete (default 10s).", NULL, 1,
-     DAY_MS, AT(header_timeout), OPTION_DURATION, 0},
+     DAY_MS, AT(header_timeout), OPTION_DURATION, 0, .key = "limits.header_timeout"},
     {"body-grace", "D", "Before a request body must keep a minimum rate (default 5s).", NULL, 1,
-     DAY_MS, AT(body_grace), OPTION_DURATION, 0},
+     DAY_MS, AT(body_grace), OPTION_DURATION, 0, .key = "limits.body_grace"},
     {"stall-timeout", "D",
      "Without a byte of a request body, or with none taken of a\nresponse (default 30s).", NULL, 1,
-     DAY_MS, AT(stall_timeout), OPTION_DURATION, 0},
+     DAY_MS, AT(stall_timeout), OPTION_DURATION, 0, .key = "limits.stall_timeout"},
     {"keepalive-timeout", "D", "Until an idle connection is closed (default 1m).", NULL, 1, DAY_MS,
-     AT(keepalive_timeout), OPTION_DURATION, 0},
+     AT(keepalive_timeout), OPTION_DURATION, 0, .key = "limits.keepalive_timeout"},
     {"upstream-connect-timeout", "D", "For a connection to the upstream (default 5s).", NULL, 1,
-     DAY_MS, AT(upstream_connect_timeout), OPTION_DURATION, 0},
+     DAY_MS, AT(upstream_connect_timeout), OPTION_DURATION, 0,
+     .key = "limits.upstream_connect_timeout"},
     {"drain-timeout", "D", "For calls in progress after SIGTERM (default 30s).", NULL, 0, DAY_MS,
-     AT(drain_timeout), OPTION_DURATION, 0},
+     AT(drain_timeout), OPTION_DURATION, 0, .key = "limits.drain_timeout"},
     {"log-format", "FORMAT", "How log lines look (default text).", "text|json", 0, 0,
-     AT(log_format), OPTION_CHOICE, 0},
+     AT(log_format), OPTION_CHOICE, 0, .key = "log.format"},
     {"log-level", "LEVEL", "What is logged (default info).", "error|warn|info|debug|off", 0, 0,
-     AT(log_level), OPTION_CHOICE, 0},
+     AT(log_level), OPTION_CHOICE, 0, .key = "log.level"},
     {"console", "WHEN", "The page at /; auto, the default: while every listener is loopback.",
      "auto|on|off", 0, 0, AT(console), OPTION_CHOICE, 0},
     {"json-ignore-unknown", NULL, "Skip unknown JSON fields instead of refusing them.", NULL, 0, 0,
-     AT(json_ignore_unknown), OPTION_FLAG, 0},
-    {"config", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
+     AT(json_ignore_unknown), OPTION_FLAG, 0, .key = "json.ignore_unknown"},
+    {"config", "FILE",
+     "A file of settings, YAML or JSON: drawbridge.yaml names every key. Options and\n"
+     "environment win over it.",
+     NULL, 0, 0, AT(config), OPTION_TEXT, 0, .key = ""},
     {"tls-cert", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {"tls-key", "FILE", NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {"upstream-tls", NULL, NOT_BUILT, NULL, 0, 0, 0, OPTION_ABSENT, 0},
@@ -121,11 +158,18 @@ void config_flags_fini(struct config_flags *flags)
     arena_fini(&flags->words);
 }
 
+static struct option_list *list_of(struct config_flags *flags, const struct option *row)
+{
+    return (struct option_list *)((char *)flags + row->offset);
+}
+
 /* Sets the option from a variable's value; a list from each of its words. */
 static int take_variable(struct config_flags *flags, const struct option *row, const char *value,
                          char *error)
 {
     struct slice rest = slice_from_string(value);
+    if (row->kind == OPTION_LIST)
+        list_of(flags, row)->count = 0;
     do {
         struct slice word = row->kind == OPTION_LIST ? slice_cut(&rest, ' ') : rest;
         if (row->kind == OPTION_LIST && word.len == 0)
@@ -159,20 +203,15 @@ int config_flags_parse(struct config_flags *flags, int argc, char **argv,
                        char error[static OPTION_ERROR_LEN])
 {
     struct config_flags given = *flags;
-    given.upstream.count = given.listen.count = 0;
-    given.descriptors.count = given.cors_origin.count = 0;
+    for (const struct option *row = config_flags_options; row->name; row++)
+        if (row->kind == OPTION_LIST)
+            list_of(&given, row)->count = 0;
     if (options_parse(config_flags_options, &given, argc, argv, NULL, error) < 0)
         return -EINVAL;
-    const struct config_flags before = *flags;
+    for (const struct option *row = config_flags_options; row->name; row++)
+        if (row->kind == OPTION_LIST && list_of(&given, row)->count == 0)
+            *list_of(&given, row) = *list_of(flags, row);
     *flags = given;
-    if (given.upstream.count == 0)
-        flags->upstream = before.upstream;
-    if (given.listen.count == 0)
-        flags->listen = before.listen;
-    if (given.descriptors.count == 0)
-        flags->descriptors = before.descriptors;
-    if (given.cors_origin.count == 0)
-        flags->cors_origin = before.cors_origin;
     return 0;
 }
 
@@ -216,8 +255,6 @@ static int apply_listeners(const struct config_flags *flags, struct config *conf
     static const char *const by_default = "127.0.0.1:8080";
     const char *const *texts = flags->listen.count ? flags->listen.items : &by_default;
     config->listen_count = flags->listen.count ? flags->listen.count : 1;
-    if (config->listen_count > CONFIG_MAX_LISTEN)
-        return fail(error, -EINVAL, "--listen is given more than %d times", CONFIG_MAX_LISTEN);
     config->loopback_only = true;
     for (size_t i = 0; i < config->listen_count; i++) {
         int result = parse_address("--listen", texts[i], &config->listen[i], error);
@@ -244,39 +281,14 @@ static int apply_upstream(const struct config_flags *flags, struct config *confi
     return result;
 }
 
-/* An origin as browsers send it (RFC 6454 section 6.1): scheme://host[:port], lower case, and
- * nothing behind it. */
-static bool is_origin(const char *text)
+static void apply_lists(const struct config_flags *flags, struct config *config)
 {
-    const char *host = strstr(text, "://");
-    if (strcmp(text, "*") == 0)
-        return true;
-    if (!host || host == text || host[3] == 0)
-        return false;
-    for (const char *c = text; *c; c++)
-        if (*c <= ' ' || *c >= 0x7f || isupper((unsigned char)*c) || (c >= host + 3 && *c == '/'))
-            return false;
-    return true;
-}
-
-static int apply_lists(const struct config_flags *flags, struct config *config, char *error)
-{
-    if (flags->descriptors.count > CONFIG_MAX_FILES)
-        return fail(error, -EINVAL, "--descriptors is given more than %d times", CONFIG_MAX_FILES);
     config->descriptors_count = flags->descriptors.count;
     for (size_t i = 0; i < flags->descriptors.count; i++)
         config->descriptors[i] = flags->descriptors.items[i];
     config->cors_origins_count = flags->cors_origin.count;
-    for (size_t i = 0; i < flags->cors_origin.count; i++) {
-        const char *origin = flags->cors_origin.items[i];
-        if (!is_origin(origin))
-            return fail(error, -EINVAL,
-                        "--cors-origin needs an origin such as https://app.example, lower case and "
-                        "without a path, or *, not \"%.80s\"",
-                        origin);
-        config->cors_origins[i] = origin;
-    }
-    return 0;
+    for (size_t i = 0; i < flags->cors_origin.count; i++)
+        config->cors_origins[i] = flags->cors_origin.items[i];
 }
 
 static void apply_limits(const struct config_flags *flags, struct config_limits *limits)
@@ -298,9 +310,8 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     config_init(config);
     int result = apply_upstream(flags, config, error);
     if (result == 0)
-        result = apply_lists(flags, config, error);
-    if (result == 0)
         result = apply_listeners(flags, config, error);
+    apply_lists(flags, config);
     config->workers = (unsigned)flags->workers;
     config->http_rules = flags->http_rules;
     config->console = (enum config_switch)flags->console;

@@ -1,7 +1,8 @@
 /* config_flags: the options of `drawbridge serve` as one table, and what they mean for a struct
  * config.  Each option is also an environment variable (--max-timeout is DRAWBRIDGE_MAX_TIMEOUT; a
- * list is separated by spaces); an option on the command line wins over its variable, a list as a
- * whole.  A new setting is one member, one row and one line in config_flags_apply(). */
+ * list is separated by spaces) and a key of the configuration file (config_file.h); an option on
+ * the command line wins over its variable and that over its key, a list as a whole.  A new setting
+ * is one member, one row, one line in config_flags_apply() and one in config/drawbridge.yaml. */
 #pragma once
 #include "base/arena.h"
 #include "base/options.h"
@@ -12,6 +13,7 @@ struct config_flags {
     const char *admin; /* "ADDR:PORT" or "off" */
     const char *upstream_authority;
     const char *http_rules;
+    const char *config; /* the configuration file; NULL: none */
     uint64_t workers, max_message_bytes, max_reply_bytes;
     uint64_t schema_interval, max_timeout, drain_timeout, header_timeout, body_grace,
         stall_timeout;                                    /* ms */
@@ -26,8 +28,8 @@ extern const struct option config_flags_options[];
 /* The defaults of config_init(). */
 void config_flags_init(struct config_flags *flags);
 void config_flags_fini(struct config_flags *flags);
-/* Takes the variables that `get` (getenv) knows.  0, or -EINVAL with a sentence naming the variable
- * in `error`. */
+/* Takes the variables that `get` (getenv) knows over what is there.  0, or -EINVAL with a sentence
+ * naming the variable in `error`. */
 int config_flags_environment(struct config_flags *flags, char *(*get)(const char *name),
                              char error[static OPTION_ERROR_LEN]);
 /* Takes the command line (argv[0] is skipped) over what is there.  0, or -EINVAL with a sentence.

@@ -1,12 +1,9 @@
 /* check: `drawbridge check`: everything that `serve` would refuse, found without starting: the
- * values of options and environment, descriptor files, HTTP rules and their conflicts.  Nothing is
- * connected to and no port is opened. */
+ * values of options, environment and configuration file, descriptor files, HTTP rules and their
+ * conflicts, an address given twice.  Nothing is connected to and no port is opened. */
 #include "gateway/cli/cli.h"
-#include "gateway/config_flags.h"
+#include "gateway/cli/settings.h"
 #include "gateway/schema/http_rules_yaml.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 enum { MAX_RULES_MEMORY = 64 << 20 };
 
@@ -54,25 +51,57 @@ static int check_routes(const struct config *config)
     return 0;
 }
 
+/* What two listeners cannot both have; port 0 is another one for each. */
+static bool is_taken(const struct config *config, size_t count, const struct net_address *address)
+{
+    bool taken = false;
+    for (size_t i = 0; i < count; i++)
+        taken |= config->listen[i].len == address->len &&
+                 memcmp(&config->listen[i].storage, &address->storage, address->len) == 0;
+    return taken && (net_port(address) > 0 || address->storage.ss_family == AF_UNIX);
+}
+
+static int check_listener(const struct config *config, size_t count,
+                          const struct net_address *address, const char *role)
+{
+    char text[NET_TEXT_LEN], reason[NET_TEXT_LEN + 40];
+    net_format(address, text);
+    snprintf(reason, sizeof reason, "two listeners have the address %s", text);
+    if (is_taken(config, count, address))
+        return fail(slice_from_string(reason));
+    printf("listen on %s (%s)\n", text, role);
+    return 0;
+}
+
+static int check_listeners(const struct config *config)
+{
+    int status = 0;
+    for (size_t i = 0; i < config->listen_count && status == 0; i++)
+        status = check_listener(config, i, &config->listen[i], "http");
+    if (status == 0 && config->admin_on)
+        status = check_listener(config, config->listen_count, &config->admin, "admin");
+    return status;
+}
+
+static int check_settings(const struct settings *settings)
+{
+    const struct config *config = &settings->config;
+    if (settings->flags.config)
+        printf("%s: every key and value is understood\n", settings->file.source);
+    printf("upstream %s, as %s\n", config->upstream, config->upstream_authority);
+    int status = check_listeners(config);
+    if (status)
+        return status;
+    return config->descriptors_count ? check_routes(config) : check_rules(config);
+}
+
 static int run_check(const struct command *command, int argc, char **argv)
 {
-    struct config_flags flags;
-    struct config config;
-    char error[OPTION_ERROR_LEN];
-    (void)command;
-    config_init(&config);
-    config_flags_init(&flags);
-    int result = config_flags_environment(&flags, getenv, error);
-    if (result == 0)
-        result = config_flags_parse(&flags, argc, argv, error);
-    if (result == 0)
-        result = config_flags_apply(&flags, &config, error);
-    int status;
-    if (result < 0)
-        status = fail(slice_from_string(error));
-    else
-        status = config.descriptors_count ? check_routes(&config) : check_rules(&config);
-    config_flags_fini(&flags);
+    struct settings settings;
+    int status = settings_read(&settings, command, argc, argv);
+    if (status == 0)
+        status = check_settings(&settings);
+    settings_fini(&settings);
     return status;
 }
 
@@ -80,9 +109,12 @@ const struct command command_check = {
     .name = "check",
     .summary = "validate what serve would be given, without starting",
     .operands = "",
-    .details = "Takes the options and the environment of drawbridge serve.  Exit status 0: serve\n"
-               "would start with them; 1: it would not, and the reason is on standard error.",
-    .examples = "  drawbridge check --upstream localhost:50051 --descriptors api.binpb "
+    .details =
+        "Takes the options, the environment and the --config of drawbridge serve, and prints\n"
+        "what it has checked.  Exit status 0: serve would start with them; 1: it would not,\n"
+        "and the reasons are on standard error.",
+    .examples = "  drawbridge check --config drawbridge.yaml\n"
+                "  drawbridge check --upstream localhost:50051 --descriptors api.binpb "
                 "--http-rules rules.yaml",
     .options = config_flags_options,
     .usage_status = COMMAND_FAILED,

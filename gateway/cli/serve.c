@@ -1,11 +1,9 @@
-/* serve: `drawbridge serve`: flags and environment into a struct config, then the gateway. */
+/* serve: `drawbridge serve`: the settings, then the gateway. */
 #include "gateway/cli/banner.h"
 #include "gateway/cli/cli.h"
-#include "gateway/config_flags.h"
+#include "gateway/cli/settings.h"
 #include "gateway/gateway.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static void on_ready(const struct config *config, const struct schema *schema)
@@ -15,25 +13,11 @@ static void on_ready(const struct config *config, const struct schema *schema)
 
 static int run_serve(const struct command *command, int argc, char **argv)
 {
-    struct config_flags flags;
-    struct config config;
-    char error[OPTION_ERROR_LEN];
-    config_flags_init(&flags);
-    int result = config_flags_environment(&flags, getenv, error);
-    if (result == 0)
-        result = config_flags_parse(&flags, argc, argv, error);
-    if (result == 0)
-        result = config_flags_apply(&flags, &config, error);
-    int status;
-    if (result == -EINVAL) {
-        status = command_wrong_usage(command, "%s", error);
-    } else if (result < 0) {
-        fprintf(stderr, "drawbridge serve: %s\n", error);
-        status = COMMAND_FAILED;
-    } else {
-        status = gateway_serve(&config, isatty(STDERR_FILENO) ? on_ready : NULL);
-    }
-    config_flags_fini(&flags);
+    struct settings settings;
+    int status = settings_read(&settings, command, argc, argv);
+    if (status == 0)
+        status = gateway_serve(&settings.config, isatty(STDERR_FILENO) ? on_ready : NULL);
+    settings_fini(&settings);
     return status;
 }
 
@@ -44,10 +28,13 @@ const struct command command_serve = {
     .details =
         "Learns the services of --upstream by server reflection (or from --descriptors) and\n"
         "serves them as gRPC-Web and as JSON.  Each option is also an environment variable:\n"
-        "--max-timeout is DRAWBRIDGE_MAX_TIMEOUT; lists are separated by spaces.",
+        "--max-timeout is DRAWBRIDGE_MAX_TIMEOUT; lists are separated by spaces.  The file of\n"
+        "--config has a key for each: limits.max_timeout; config/drawbridge.yaml names them all.\n"
+        "An option wins over its variable, and that over the file; a list does so as a whole.",
     .examples = "  drawbridge serve --upstream localhost:50051\n"
                 "  drawbridge serve --upstream localhost:50051 --listen 0.0.0.0:8080 "
-                "--cors-origin https://app.example",
+                "--cors-origin https://app.example\n"
+                "  drawbridge serve --config drawbridge.yaml",
     .options = config_flags_options,
     .usage_status = COMMAND_WRONG_USAGE,
     .run = run_serve,

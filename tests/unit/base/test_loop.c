@@ -124,6 +124,7 @@ static void addresses_parse_and_print(void **state)
     char text[NET_TEXT_LEN];
     struct net_address address;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(net_is_address(rows[i].in));
         assert_int_equal(net_parse(rows[i].in, &address), 0);
         net_format(&address, text);
         assert_string_equal(text, rows[i].out);
@@ -132,8 +133,10 @@ static void addresses_parse_and_print(void **state)
     static const char *const bad[] = {
         "",          "80",     "a",       "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536",
         "1.2.3.4:x", "::1:80", "[::1:80", "[]:1",    "unix:",    "1.2.3.4:-1"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(net_is_address(bad[i]));
         assert_int_equal(net_parse(bad[i], &address), -EINVAL);
+    }
 }
 
 static void a_port_in_use_is_noticed(void **state)

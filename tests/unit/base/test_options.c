@@ -8,12 +8,17 @@
 struct settings {
     bool console, help;
     const char *config;
-    struct option_list listen;
+    struct option_list listen, pair;
     uint64_t workers, drain_ms;
     int format;
 };
 
 #define AT(member) offsetof(struct settings, member)
+
+static const char *judge_name(const char *value)
+{
+    return strchr(value, '/') ? "needs a name without a slash" : NULL;
+}
 
 static const struct option table[] = {
     {.name = "listen", .value = "ADDR", .kind = OPTION_LIST, .offset = AT(listen), .help = "where"},
@@ -22,6 +27,7 @@ static const struct option table[] = {
      .letter = 'c',
      .kind = OPTION_TEXT,
      .offset = AT(config),
+     .judge = judge_name,
      .help = "first line\nsecond line"},
     {.name = "workers",
      .value = "N",
@@ -44,6 +50,14 @@ static const struct option table[] = {
      .offset = AT(format),
      .help = "form"},
     {.name = "console", .kind = OPTION_FLAG, .offset = AT(console), .help = "on"},
+    {.name = "pair",
+     .value = "X",
+     .kind = OPTION_LIST,
+     .max = 2,
+     .judge = judge_name,
+     .offset = AT(pair),
+     .key = "section.pairs",
+     .help = "two"},
     {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .offset = AT(help), .help = "text"},
     {.name = "tls-cert", .value = "FILE", .kind = OPTION_ABSENT, .help = "later"},
     {.name = NULL}};
@@ -121,7 +135,9 @@ static void explain_mistakes(void **state)
         {{"--drain-timeout", "2m"}, "--drain-timeout must be at most 60000 ms"},
         {{"--log-format", "xml"}, "--log-format must be one of text|json, not \"xml\""},
         {{"--log-format", "tex"}, "--log-format must be one of text|json"},
-        {{"--console=maybe"}, "--console takes no value"},
+        {{"--console=maybe"}, "--console needs true or false, not \"maybe\""},
+        {{"--config", "/x"}, "--config needs a name without a slash, not \"/x\""},
+        {{"--pair", "/x"}, "--pair needs a name without a slash, not \"/x\""},
         {{"--tls-cert", "x"}, "--tls-cert is not built yet"},
         {{"--tls-cert"}, "--tls-cert is not built yet"},
     };
@@ -149,6 +165,34 @@ static void bound_lists(void **state)
     argv[OPTION_LIST_MAX] = "--listen=a:1";
     assert_true(parse(&s, NULL, error, argv) < 0);
     assert_non_null(strstr(error, "more than 64 times"));
+}
+
+static void bound_a_list_by_its_row(void **state)
+{
+    (void)state;
+    struct settings s;
+    struct option_list operands;
+    char error[OPTION_ERROR_LEN];
+    assert_int_equal(PARSE("--pair", "a", "--pair", "b"), 0);
+    assert_int_equal(s.pair.count, 2);
+    assert_true(PARSE("--pair", "a", "--pair", "b", "--pair", "c") < 0);
+    assert_string_equal(error, "--pair is given more than 2 times");
+}
+
+/* Reasons without a subject, and the names of rows in a file. */
+static void serve_other_sources(void **state)
+{
+    (void)state;
+    struct settings s = {0};
+    char text[OPTION_ERROR_LEN], key[OPTION_KEY_LEN];
+    assert_int_equal(option_store(option_find(table, SLICE("workers")), &s, "9", text), 0);
+    assert_int_equal(s.workers, 9);
+    assert_true(option_store(option_find(table, SLICE("workers")), &s, "x", text) < 0);
+    assert_string_equal(text, "needs a whole number, not \"x\"");
+    option_key(option_find(table, SLICE("drain-timeout")), key);
+    assert_string_equal(key, "drain_timeout");
+    option_key(option_find(table, SLICE("pair")), key);
+    assert_string_equal(key, "section.pairs");
 }
 
 static void read_durations(void **state)
@@ -208,9 +252,14 @@ static void print_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(take_every_kind), cmocka_unit_test(explain_mistakes),
-        cmocka_unit_test(bound_lists),     cmocka_unit_test(read_durations),
-        cmocka_unit_test(suggest_words),   cmocka_unit_test(print_help),
+        cmocka_unit_test(take_every_kind),
+        cmocka_unit_test(explain_mistakes),
+        cmocka_unit_test(bound_lists),
+        cmocka_unit_test(read_durations),
+        cmocka_unit_test(suggest_words),
+        cmocka_unit_test(print_help),
+        cmocka_unit_test(bound_a_list_by_its_row),
+        cmocka_unit_test(serve_other_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,7 +137,6 @@ static void wrong_usage_says_what_is_wrong(void **state)
          "--cors-origin needs an origin"},
         {"--upstream=127.0.0.1:1|--cors-origin=https://A.example", "--cors-origin needs an origin"},
         {"--upstream=127.0.0.1:1|--cors-origin=null", "--cors-origin needs an origin"},
-        {"--upstream=127.0.0.1:1|--config=x", "--config is not built yet"},
         {"--upstream=127.0.0.1:1|--tls-cert=x", "--tls-cert is not built yet"},
         {"--upstream=127.0.0.1:1|--upstream-tls", "--upstream-tls is not built yet"},
         {"--upstream=127.0.0.1:1|extra", "unexpected argument"},
