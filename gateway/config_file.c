@@ -4,30 +4,37 @@
 
 #include <ctype.h>
 
-static void read_http(struct yaml_tree *file, struct config_flags *flags,
-                      const struct yaml_node *http);
+/* What is being read, by which rows, into what. */
+struct reading {
+    struct yaml_tree *file;
+    const struct option *table; /* its keys begin at the root of the file */
+    void *settings;             /* of the table */
+};
 
-/* Sections of the file that are not one value of one option. */
+static void read_http(struct reading *r, const struct yaml_node *http);
+
+/* What is at the root of the file and not one value of one option; the settings are a struct
+ * config_flags there. */
 static const struct {
     const char *key;
-    void (*read)(struct yaml_tree *file, struct config_flags *flags, const struct yaml_node *node);
+    void (*read)(struct reading *r, const struct yaml_node *node);
 } sections[] = {
     {"http", read_http},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof *sections };
 
 /* HTTP rules in place: schema/http_rules_yaml reads that section of this file. */
-static void read_http(struct yaml_tree *file, struct config_flags *flags,
-                      const struct yaml_node *http)
+static void read_http(struct reading *r, const struct yaml_node *http)
 {
-    if (yaml_member(file->root, SLICE("http_rules")))
-        yaml_error(file, http->key, "http: the rules are in the file of http_rules already");
-    flags->http_rules = file->source;
+    struct config_flags *flags = r->settings;
+    if (yaml_member(r->file->root, SLICE("http_rules")))
+        yaml_error(r->file, http->key, "http: the rules are in the file of http_rules already");
+    flags->http_rules = r->file->source;
 }
 
-static const struct option *find_row(const char *key)
+static const struct option *find_row(const struct option *table, const char *key)
 {
-    for (const struct option *row = config_flags_options; row->name; row++) {
+    for (const struct option *row = table; row->name; row++) {
         char own[OPTION_KEY_LEN];
         option_key(row, own);
         if (*own && strcmp(own, key) == 0)
@@ -44,9 +51,9 @@ static struct slice key_behind(const char *key, const char *beginning)
                                                          : (struct slice){NULL, 0};
 }
 
-static bool is_section(const char *prefix)
+static bool is_section(const struct option *table, const char *prefix)
 {
-    for (const struct option *row = config_flags_options; row->name; row++) {
+    for (const struct option *row = table; row->name; row++) {
         char key[OPTION_KEY_LEN];
         option_key(row, key);
         if (key_behind(key, prefix).data)
@@ -68,13 +75,14 @@ static void offer(struct nearest *near, struct slice word, const char *meant,
 }
 
 /* The nearest key of that section; if none is near, the key of the option of a name like that. */
-static bool find_nearest(struct slice typed, const char *prefix, char best[static OPTION_KEY_LEN])
+static bool find_nearest(const struct option *table, struct slice typed, const char *prefix,
+                         char best[static OPTION_KEY_LEN])
 {
     struct nearest near = nearest_start(typed), elsewhere = near;
     char other[OPTION_KEY_LEN];
     for (size_t i = 0; i < SECTION_COUNT && !*prefix; i++)
         offer(&near, slice_from_string(sections[i].key), sections[i].key, best);
-    for (const struct option *row = config_flags_options; row->name; row++) {
+    for (const struct option *row = table; row->name; row++) {
         char key[OPTION_KEY_LEN], segment[OPTION_KEY_LEN];
         option_key(row, key);
         struct slice rest = key_behind(key, prefix), first = slice_cut(&rest, '.');
@@ -90,19 +98,17 @@ static bool find_nearest(struct slice typed, const char *prefix, char best[stati
     return near.best.data || elsewhere.best.data;
 }
 
-static void refuse_key(struct yaml_tree *file, const struct yaml_node *key, const char *path,
+static void refuse_key(struct reading *r, const struct yaml_node *key, const char *path,
                        const char *prefix)
 {
     char best[OPTION_KEY_LEN];
-    if (memchr(key->text.data, '.', key->text.len) && find_row(path))
-        yaml_error(file, key,
-                   "%s: a key has no dots: write the section, \"%.*s:\", and below it "
-                   "the rest",
+    if (memchr(key->text.data, '.', key->text.len) && find_row(r->table, path))
+        yaml_error(r->file, key, "%s: a key has no dots: write \"%.*s:\" and the rest below it",
                    path, (int)strcspn(path, "."), path);
-    else if (find_nearest(key->text, prefix, best))
-        yaml_error(file, key, "%s: no such key, did you mean \"%s\"?", path, best);
+    else if (find_nearest(r->table, key->text, prefix, best))
+        yaml_error(r->file, key, "%s: no such key, did you mean \"%s\"?", path, best);
     else
-        yaml_error(file, key, "%s: no such key", path);
+        yaml_error(r->file, key, "%s: no such key", path);
 }
 
 /* A relative name is meant from the folder of the file. */
@@ -128,75 +134,73 @@ static const char *wanted_by(const struct option *row)
     return words[row->kind];
 }
 
-static void read_value(struct yaml_tree *file, struct config_flags *flags, const struct option *row,
-                       const struct yaml_node *node)
+static void read_value(struct reading *r, const struct option *row, const struct yaml_node *node)
 {
     char key[OPTION_KEY_LEN], reason[OPTION_ERROR_LEN];
     const char *value = (const char *)node->text.data;
     bool bare = row->kind == OPTION_NUMBER || row->kind == OPTION_FLAG;
     option_key(row, key);
     if (node->kind != YAML_TEXT || yaml_is_null(node)) {
-        yaml_error(file, node, "%s: needs %s%s, not %s", key, wanted_by(row),
+        yaml_error(r->file, node, "%s: needs %s%s, not %s", key, wanted_by(row),
                    row->kind == OPTION_CHOICE ? row->choices : "", yaml_kind_name(node));
         return;
     }
     if (bare && !node->plain) {
-        yaml_error(file, node, "%s: needs %s, not the text \"%.60s\"", key, wanted_by(row), value);
+        yaml_error(r->file, node, "%s: needs %s, not the text \"%.60s\"", key, wanted_by(row),
+                   value);
         return;
     }
     if (row->value && strcmp(row->value, "FILE") == 0)
-        value = resolve_name(file, value);
+        value = resolve_name(r->file, value);
     if (!value)
-        yaml_error(file, node, "%s: needs too much memory", key);
-    else if (option_store(row, flags, value, reason) < 0)
-        yaml_error(file, node, "%s: %s", key, reason);
+        yaml_error(r->file, node, "%s: needs too much memory", key);
+    else if (option_store(row, r->settings, value, reason) < 0)
+        yaml_error(r->file, node, "%s: %s", key, reason);
 }
 
-static void read_mapping(struct yaml_tree *file, struct config_flags *flags,
-                         const struct yaml_node *mapping, const char *prefix);
+static void read_mapping(struct reading *r, const struct yaml_node *mapping, const char *prefix);
 
-static void read_member(struct yaml_tree *file, struct config_flags *flags,
-                        const struct yaml_node *node, const char *prefix)
+static void read_member(struct reading *r, const struct yaml_node *node, const char *prefix)
 {
     char path[OPTION_KEY_LEN], below[OPTION_KEY_LEN + 1];
     snprintf(path, sizeof path, "%s%s", prefix, (const char *)node->key->text.data);
     snprintf(below, sizeof below, "%s.", path);
     for (size_t i = 0; i < SECTION_COUNT; i++) {
         if (strcmp(sections[i].key, path) == 0) {
-            sections[i].read(file, flags, node);
+            sections[i].read(r, node);
             return;
         }
     }
     const struct option *row =
-        memchr(node->key->text.data, '.', node->key->text.len) ? NULL : find_row(path);
+        memchr(node->key->text.data, '.', node->key->text.len) ? NULL : find_row(r->table, path);
     if (row && row->kind == OPTION_LIST && node->kind == YAML_LIST)
         for (const struct yaml_node *item = node->first; item; item = item->next)
-            read_value(file, flags, row, item);
+            read_value(r, row, item);
     else if (row)
-        read_value(file, flags, row, node);
-    else if (!is_section(below))
-        refuse_key(file, node->key, path, prefix);
+        read_value(r, row, node);
+    else if (!is_section(r->table, below))
+        refuse_key(r, node->key, path, prefix);
     else if (node->kind != YAML_MAPPING)
-        yaml_error(file, node, "%s: needs keys and values below it, not %s", path,
+        yaml_error(r->file, node, "%s: needs keys and values below it, not %s", path,
                    yaml_kind_name(node));
     else
-        read_mapping(file, flags, node, below);
+        read_mapping(r, node, below);
 }
 
-static void read_mapping(struct yaml_tree *file, struct config_flags *flags,
-                         const struct yaml_node *mapping, const char *prefix)
+static void read_mapping(struct reading *r, const struct yaml_node *mapping, const char *prefix)
 {
     for (const struct yaml_node *node = mapping->first; node; node = node->next)
-        read_member(file, flags, node, prefix);
+        read_member(r, node, prefix);
 }
 
 static bool read_root(struct yaml_tree *file, struct config_flags *flags)
 {
+    struct reading r = {.file = file, .table = config_flags_options, .settings = flags};
     if (file->root && file->root->kind != YAML_MAPPING)
         return yaml_error(file, file->root, "the file needs keys and values, not %s",
                           yaml_kind_name(file->root));
     if (file->root)
-        read_mapping(file, flags, file->root, "");
+        read_mapping(&r, file->root, "");
     return file->error_count == 0;
 }
 
@@ -244,12 +248,10 @@ static const struct yaml_node *find_quoted(const struct yaml_node *node, const c
 
 bool config_file_blame(struct yaml_tree *file, const char *sentence)
 {
-    struct slice option = slice_from_string(sentence);
-    const char *reason = sentence;
-    bool named = strncmp(sentence, "--", 2) == 0;
-    option = slice_skip(slice_cut(&option, ' '), named ? 2 : 0);
-    if (named)
-        reason += strcspn(sentence, " ") + 1;
+    const char *blank = strchr(sentence, ' ');
+    bool named = blank && strncmp(sentence, "--", 2) == 0;
+    struct slice option = slice_from(sentence + 2, named ? (size_t)(blank - sentence - 2) : 0);
+    const char *reason = named ? blank + 1 : sentence;
     for (const struct option *row = config_flags_options; row->name; row++) {
         char key[OPTION_KEY_LEN];
         bool texts = row->kind == OPTION_TEXT || row->kind == OPTION_LIST;

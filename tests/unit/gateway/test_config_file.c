@@ -111,8 +111,8 @@ static void errors_name_place_key_and_reason(void **state)
         {"log: {xyzzy: 1}\n", "1:7: log.xyzzy: no such key"},
         {"config: other.yaml\n", "1:1: config: no such key"},
         {"'': 1\n", "1:1: : no such key"},
-        {"limits.body_grace: 1s\n", "1:1: limits.body_grace: a key has no dots: write the section, "
-                                    "\"limits:\", and below it the rest"},
+        {"limits.body_grace: 1s\n",
+         "1:1: limits.body_grace: a key has no dots: write \"limits:\" and the rest below it"},
         {"workers: 1\nworkers: 2\n", "2:1: the key \"workers\" is here twice, first at 1:1"},
         {"limits: 5s\n", "1:9: limits: needs keys and values below it, not a text"},
         {"limits:\n", "1:8: limits: needs keys and values below it, not null"},
@@ -214,6 +214,7 @@ static void values_that_make_no_sense_are_found_in_the_file(void **state)
          "1:11: upstream: the target needs HOST:PORT or unix:PATH, not \"x\""},
         {"limits: {max_timeout: 1s}\n", "--max-timeout is wrong: 1s", NULL},
         {"", "--upstream HOST:PORT is required", NULL},
+        {"admin: a:1\n", "--admin", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct fixture f;
