@@ -4,7 +4,11 @@
  * Order of calls: open, on_body any number of times (never while paused), on_body_end at most once,
  * on_writable after exchange_write() answered false, close exactly once and last: the response has
  * been sent or the client is gone.  After close no exchange_*() may be called with this exchange; a
- * call still running must be cancelled in it. */
+ * call still running must be cancelled in it.
+ *
+ * A protocol that has ended every response when open() returns hears of nothing more and needs none
+ * of the callbacks; one that only upgrades needs no on_body_end, one that writes
+ * and ends its response in one event no on_writable. */
 #pragma once
 #include "gateway/exchange.h"
 

@@ -485,7 +485,7 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
 void exchange_close(struct exchange *ex)
 {
     struct exchanges *all = ex->all;
-    if (ex->protocol)
+    if (ex->protocol && ex->protocol->close)
         ex->protocol->close(ex, ex->state);
     uint64_t us = loop_now_us(all->ctx->loop) - ex->request.start_us;
     if (!ex->committed)

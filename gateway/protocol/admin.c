@@ -75,7 +75,6 @@ static void *admin_open(struct exchange *ex)
         &head, SLICE("content-type"),
         slice_from_string(page ? page->content_type : "text/plain; charset=utf-8"));
     metadata_add_borrowed(&head, SLICE("cache-control"), SLICE("no-store"));
-    exchange_discard_upload(ex);
     exchange_head(ex, http_status, &head);
     exchange_write(ex, buf_slice(&body));
     exchange_end(ex);
@@ -83,22 +82,8 @@ static void *admin_open(struct exchange *ex)
     return NULL;
 }
 
-static void admin_on_body(struct exchange *ex, void *state, struct slice data)
-{
-    (void)ex, (void)state, (void)data;
-}
-
-static void admin_ignore(struct exchange *ex, void *state)
-{
-    (void)ex, (void)state;
-}
-
 const struct protocol protocol_admin = {
     .name = "admin",
     .matches = admin_matches,
     .open = admin_open,
-    .on_body = admin_on_body,
-    .on_body_end = admin_ignore,
-    .on_writable = admin_ignore,
-    .close = admin_ignore,
 };

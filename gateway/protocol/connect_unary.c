@@ -251,12 +251,6 @@ static void connect_unary_on_body_end(struct exchange *ex, void *state)
     buf_fini(&u->body);
 }
 
-/* The response is written whole: nothing waits for room. */
-static void connect_unary_on_writable(struct exchange *ex, void *state)
-{
-    (void)ex, (void)state;
-}
-
 static void connect_unary_close(struct exchange *ex, void *state)
 {
     (void)ex;
@@ -273,6 +267,5 @@ const struct protocol protocol_connect_unary = {
     .open = connect_unary_open,
     .on_body = connect_unary_on_body,
     .on_body_end = connect_unary_on_body_end,
-    .on_writable = connect_unary_on_writable,
     .close = connect_unary_close,
 };

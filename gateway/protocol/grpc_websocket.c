@@ -504,11 +504,6 @@ static void grpc_websocket_on_body(struct exchange *ex, void *state, struct slic
         set_timer(gw, limits_of(gw)->stall_timeout_ms);
 }
 
-static void grpc_websocket_on_body_end(struct exchange *ex, void *state)
-{
-    (void)ex, (void)state; /* an upgraded connection that ends is closed */
-}
-
 static void grpc_websocket_on_writable(struct exchange *ex, void *state)
 {
     (void)ex;
@@ -537,7 +532,6 @@ const struct protocol protocol_websocket = {
     .matches = grpc_websocket_matches,
     .open = grpc_websocket_open,
     .on_body = grpc_websocket_on_body,
-    .on_body_end = grpc_websocket_on_body_end,
     .on_writable = grpc_websocket_on_writable,
     .close = grpc_websocket_close,
 };

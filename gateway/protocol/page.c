@@ -3,18 +3,15 @@
  * and nothing inline runs (Content Security Policy Level 3).  It is off on a gateway that listens
  * beyond loopback, unless it was asked for.  To add a file, add it to web/assets.S and a row here.
  */
-#include "gateway/protocol.h"
+#include "gateway/protocol/document.h"
 #include "gateway/protocol/protocols.h"
-#include "gateway/schema/routes.h"
+#include "gateway/schema/schema.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 extern const uint8_t web_index_html[], web_index_html_end[], web_app_js[], web_app_js_end[];
 extern const uint8_t web_style_css[], web_style_css_end[], web_icon_svg[], web_icon_svg_end[];
-
-enum { ETAG_LEN = 24 };
 
 struct asset {
     const char *path;
@@ -41,10 +38,8 @@ static const struct metadata_entry security_fields[] = {
     FIELD("content-security-policy",
           "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
           "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
-    FIELD("x-content-type-options", "nosniff"),
     FIELD("referrer-policy", "no-referrer"),
     FIELD("cross-origin-resource-policy", "same-origin"),
-    FIELD("cache-control", "no-cache"), /* kept, but asked for again: see etag */
 #undef FIELD
 };
 
@@ -58,23 +53,7 @@ static const struct asset *find_asset(struct slice path)
 
 static bool page_matches(const struct exchange_request *req, const struct context *ctx)
 {
-    if (!config_console_on(ctx->config) ||
-        (req->method != METHOD_GET && req->method != METHOD_HEAD) || !find_asset(req->path))
-        return false;
-    struct path_match match; /* the service's own paths go first */
-    return !ctx->routes || !routes_match(ctx->routes, SLICE("GET"), req->path, &match);
-}
-
-/* FNV-1a: tells versions of a file apart, no more. */
-static struct slice page_etag(struct exchange *ex, struct slice body)
-{
-    char *text = exchange_alloc(ex, ETAG_LEN);
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < body.len; i++)
-        hash = (hash ^ body.data[i]) * 0x100000001b3;
-    if (text)
-        snprintf(text, ETAG_LEN, "\"%016llx\"", (unsigned long long)hash);
-    return slice_from_string(text);
+    return find_asset(req->path) && document_may_serve(req, ctx);
 }
 
 static json_t *page_string(struct slice s)
@@ -117,53 +96,24 @@ static char *page_services(const struct context *ctx)
     return text;
 }
 
-static void page_send(struct exchange *ex, const struct asset *asset, struct slice body)
-{
-    struct metadata head;
-    metadata_init(&head, exchange_arena(ex), 4096);
-    struct slice etag = page_etag(ex, body);
-    struct slice known = metadata_get(&exchange_request(ex)->headers, SLICE("if-none-match"));
-    bool same = etag.len > 0 && slice_equal(known, etag);
-    if (!same)
-        metadata_add_borrowed(&head, SLICE("content-type"), slice_from_string(asset->type));
-    if (etag.len > 0)
-        metadata_add_borrowed(&head, SLICE("etag"), etag);
-    for (size_t i = 0; i < sizeof security_fields / sizeof *security_fields; i++)
-        metadata_add_borrowed(&head, security_fields[i].name, security_fields[i].value);
-    exchange_discard_upload(ex);
-    exchange_head(ex, same ? 304 : 200, &head);
-    if (!same)
-        exchange_write(ex, body);
-    exchange_end(ex);
-}
-
 static void *page_open(struct exchange *ex)
 {
     const struct asset *asset = find_asset(exchange_request(ex)->path);
     char *made = asset->start ? NULL : page_services(exchange_context(ex));
-    struct slice body = asset->start ? slice_from(asset->start, (size_t)(asset->end - asset->start))
-                                     : slice_from_string(made);
-    page_send(ex, asset, body);
+    struct document document = {
+        .type = slice_from_string(asset->type),
+        .body = asset->start ? slice_from(asset->start, (size_t)(asset->end - asset->start))
+                             : slice_from_string(made),
+        .fields = security_fields,
+        .fields_count = sizeof security_fields / sizeof *security_fields,
+    };
+    document_send(ex, &document);
     free(made);
     return NULL;
-}
-
-static void page_on_body(struct exchange *ex, void *state, struct slice data)
-{
-    (void)ex, (void)state, (void)data;
-}
-
-static void page_nothing(struct exchange *ex, void *state)
-{
-    (void)ex, (void)state;
 }
 
 const struct protocol protocol_page = {
     .name = "page",
     .matches = page_matches,
     .open = page_open,
-    .on_body = page_on_body,
-    .on_body_end = page_nothing,
-    .on_writable = page_nothing,
-    .close = page_nothing,
 };

@@ -65,7 +65,7 @@ void fake_exchange_drained(struct fake_exchange *fx)
 
 void fake_exchange_close(struct fake_exchange *fx)
 {
-    if (fx->protocol)
+    if (fx->protocol && fx->protocol->close)
         fx->protocol->close(fake_exchange_handle(fx), fx->state);
     fx->protocol = NULL;
     buf_fini(&fx->body);
@@ -131,7 +131,7 @@ bool exchange_write(struct exchange *ex, struct slice data)
 void exchange_end(struct exchange *ex)
 {
     assert(fake(ex)->http_status && !fake(ex)->ended && !fake(ex)->aborted);
-    fake(ex)->ended = true;
+    fake(ex)->ended = fake(ex)->discarding = true;
 }
 
 void exchange_abort(struct exchange *ex)

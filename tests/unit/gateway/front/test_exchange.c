@@ -70,7 +70,23 @@ static const struct protocol own = {"own",       takes,       on_open, on_body,
                                     on_body_end, on_writable, on_close};
 static const struct protocol last = {"last",      takes_all,   on_open, on_body,
                                      on_body_end, on_writable, on_close};
-static const struct protocol *const protocols[] = {&own, &last, NULL};
+static bool takes_brief(const struct exchange_request *req, const struct context *c)
+{
+    (void)c;
+    return slice_equal(req->path, SLICE("/brief"));
+}
+
+static void *open_brief(struct exchange *ex)
+{
+    exchange_head(ex, 200, NULL);
+    exchange_write(ex, SLICE("all"));
+    exchange_end(ex);
+    return NULL;
+}
+
+/* Has answered when open() returns. */
+static const struct protocol brief = {.name = "brief", .matches = takes_brief, .open = open_brief};
+static const struct protocol *const protocols[] = {&own, &brief, &last, NULL};
 
 static void on_wake(struct exchange *ex)
 {
@@ -269,6 +285,18 @@ static void test_answer_before_the_body(void **state)
     assert_string_equal(transcript, "open:/own close ");
 }
 
+static void test_no_callbacks(void **state)
+{
+    (void)state;
+    uint8_t taken[8];
+    struct exchange *ex = begin("POST", "/brief", "Host: a\nContent-Length: 4\n");
+    assert_int_equal(exchange_take_body(ex, SLICE("abcd")), 4);
+    exchange_take_body_end(ex);
+    exchange_commit(ex);
+    assert_int_equal(exchange_take_output(ex, taken, sizeof taken), 3);
+    exchange_close(ex);
+}
+
 static void test_discard_bound(void **state)
 {
     (void)state;
@@ -465,6 +493,7 @@ int main(void)
         TEST(test_pause),
         TEST(test_back_pressure),
         TEST(test_answer_before_the_body),
+        TEST(test_no_callbacks),
         TEST(test_discard_bound),
         TEST(test_abort),
         TEST(test_refusals_reach_no_protocol),

@@ -69,19 +69,27 @@ static void every_file_has_its_type_and_the_policy(void **state)
 static void a_known_version_is_not_sent_again(void **state)
 {
     (void)state;
-    char etag[64];
+    char etag[64], forms[4][160];
     get("/app.js");
     struct slice sent = fake_exchange_answer(&fx, "etag");
     assert_true(sent.len > 2 && sent.len < sizeof etag);
     snprintf(etag, sizeof etag, "%.*s", SLICE_PRINT(sent));
     fake_exchange_close(&fx);
 
-    fake_exchange_init(&fx, &context, METHOD_GET, "/app.js");
-    fake_exchange_header(&fx, "if-none-match", etag);
-    fake_exchange_open(&fx, &protocol_page);
-    assert_int_equal(fx.http_status, 304);
-    assert_int_equal(buf_len(&fx.body), 0);
-    fake_exchange_close(&fx);
+    snprintf(forms[0], sizeof forms[0], "%s", etag);
+    snprintf(forms[1], sizeof forms[1], "W/%s", etag);
+    snprintf(forms[2], sizeof forms[2], "\"another\", W/\"third\" ,%s", etag);
+    snprintf(forms[3], sizeof forms[3], "*");
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        fake_exchange_init(&fx, &context, METHOD_GET, "/app.js");
+        fake_exchange_header(&fx, "if-none-match", forms[i]);
+        fake_exchange_open(&fx, &protocol_page);
+        assert_int_equal(fx.http_status, 304);
+        assert_int_equal(buf_len(&fx.body), 0);
+        assert_null(fake_exchange_answer(&fx, "content-type").data);
+        expect_answer("etag", etag);
+        fake_exchange_close(&fx);
+    }
 
     fake_exchange_init(&fx, &context, METHOD_GET, "/style.css");
     fake_exchange_header(&fx, "if-none-match", etag);
