@@ -43,6 +43,12 @@ static inline bool slice_has_prefix(struct slice s, struct slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
+static inline bool slice_has_prefix_ignore_case(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len &&
+           slice_equal_ignore_case((struct slice){s.data, prefix.len}, prefix);
+}
+
 static inline bool slice_has_suffix(struct slice s, struct slice suffix)
 {
     return s.len >= suffix.len &&

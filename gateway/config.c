@@ -7,6 +7,7 @@ void config_init(struct config *config)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *config = (struct config){
         .admin_on = true,
+        .path_prefix = "",
         .workers = cores > 0 ? (unsigned)cores : 1,
         .log_format = LOG_FORMAT_TEXT,
         .log_level = LOG_LEVEL_INFO,

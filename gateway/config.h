@@ -36,6 +36,7 @@ struct config {
     const char *upstream_authority; /* NULL: the target */
     const char *descriptors[CONFIG_MAX_FILES];
     size_t descriptors_count;
+    const char *path_prefix;     /* "/api": the public listeners serve what is below; "": all */
     const char *http_rules;      /* file of rules over those of the schema; NULL: none */
     uint64_t schema_interval_ms; /* between refreshes of the schema; 0: only on SIGHUP */
     const char *cors_origins[CONFIG_MAX_ORIGINS]; /* exact, or "*" */

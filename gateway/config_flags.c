@@ -12,6 +12,7 @@ enum {
     MAX_MESSAGE_BYTES = INT32_MAX, /* gRPC lengths have 32 bits */
     MAX_WORKERS = 256,
     DAY_MS = 24 * 60 * 60 * 1000,
+    MAX_PATH_PREFIX = 200,
     MAX_ENVIRONMENT_BYTES = 64 << 10,
     LOG_OFF_CHOICE = 4
 };
@@ -36,6 +37,29 @@ static const char *judge_origin(const char *value)
     return is_origin(value) ? NULL
                             : "needs an origin such as https://app.example, lower case and without "
                               "a path, or *";
+}
+
+/* Segments of unreserved characters, each behind a "/": what no client or proxy writes otherwise
+ * (RFC 3986 sections 2.3 and 6.2.2). */
+static bool is_path_prefix(const char *text)
+{
+    static const char unreserved[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    while (*text == '/') {
+        size_t len = strspn(++text, unreserved);
+        if (len == 0 || strspn(text, ".") == len)
+            return false;
+        text += len;
+    }
+    return *text == 0;
+}
+
+static const char *judge_path_prefix(const char *value)
+{
+    return is_path_prefix(value) && strlen(value) <= MAX_PATH_PREFIX
+               ? NULL
+               : "needs a path such as /api/v1, of letters, digits and -._~ and without a / at its "
+                 "end";
 }
 
 static const char *judge_address(const char *value)
@@ -67,6 +91,9 @@ const struct option config_flags_options[] = {
      "HTTP rules that override those of the schema: YAML, the section http of\n"
      "google.api.Service.",
      NULL, 0, 0, AT(http_rules), OPTION_TEXT, 0},
+    {"path-prefix", "PATH",
+     "Serve only what is below this path, as if it stood at / (default: all).", NULL, 0, 0,
+     AT(path_prefix), OPTION_TEXT, 0, .judge = judge_path_prefix},
     {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
      NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
     {"upstream-authority", "NAME", "What the upstream sees as :authority (default: the target).",
@@ -137,6 +164,7 @@ void config_flags_init(struct config_flags *flags)
     const struct config_limits *limits = &config.limits;
     *flags = (struct config_flags){
         .workers = config.workers,
+        .path_prefix = config.path_prefix,
         .max_message_bytes = limits->max_message_bytes,
         .max_reply_bytes = limits->max_reply_bytes,
         .max_timeout = limits->max_timeout_ms,
@@ -312,6 +340,7 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     if (result == 0)
         result = apply_listeners(flags, config, error);
     apply_lists(flags, config);
+    config->path_prefix = flags->path_prefix;
     config->workers = (unsigned)flags->workers;
     config->http_rules = flags->http_rules;
     config->console = (enum config_switch)flags->console;

@@ -14,6 +14,7 @@ struct config_flags {
     const char *upstream_authority;
     const char *http_rules;
     const char *config; /* the configuration file; NULL: none */
+    const char *path_prefix;
     uint64_t workers, max_message_bytes, max_reply_bytes;
     uint64_t schema_interval, max_timeout, drain_timeout, header_timeout, body_grace,
         stall_timeout;                                    /* ms */

@@ -28,7 +28,7 @@ enum exchange_method {
 struct exchange_request {
     enum exchange_method method;
     struct slice target;       /* raw, as it came: path and query */
-    struct slice path;         /* raw path, escapes undecoded */
+    struct slice path;         /* raw path behind the configured prefix, escapes undecoded */
     struct slice query;        /* raw text behind '?'; data NULL when there is none */
     struct slice content_type; /* empty when absent */
     struct metadata headers;   /* all fields, names in lower case, in order */

@@ -85,6 +85,7 @@ struct worker *worker_new(const struct config *config, struct gateway *gateway,
      * upstream. */
     w->front = front_new(&w->ctx, &(struct front_options){
                                       .protocols = protocols_public,
+                                      .path_prefix = config->path_prefix,
                                       .max_connections = max_connections,
                                       .loopback_only = config->loopback_only,
                                   });

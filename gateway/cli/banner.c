@@ -73,8 +73,8 @@ static void print_curl(const struct config *config, const struct method *method,
     fputs("  try     curl ", out);
     if (is_unix)
         fprintf(out, "--unix-socket %s ", url + strlen("unix:"));
-    fprintf(out, "-H 'content-type: application/json' -d '%s' %s%.*s\n", json,
-            is_unix ? "http://localhost" : url, SLICE_PRINT(method->path));
+    fprintf(out, "-H 'content-type: application/json' -d '%s' %s%s%.*s\n", json,
+            is_unix ? "http://localhost" : url, config->path_prefix, SLICE_PRINT(method->path));
 }
 
 void banner_print(const struct config *config, const struct schema *schema, FILE *out)
@@ -84,7 +84,9 @@ void banner_print(const struct config *config, const struct schema *schema, FILE
     fprintf(out, "\ndrawbridge %s\n", DRAWBRIDGE_VERSION);
     for (size_t i = 0; i < config->listen_count; i++) {
         banner_url(&config->listen[i], url);
-        fprintf(out, "  %-7s %s   gRPC-Web and JSON\n", i == 0 ? "open" : "", url);
+        bool is_unix = config->listen[i].storage.ss_family == AF_UNIX;
+        fprintf(out, "  %-7s %s%s   gRPC-Web and JSON\n", i == 0 ? "open" : "", url,
+                is_unix ? "" : config->path_prefix);
     }
     if (config->admin_on) {
         banner_url(&config->admin, url);

@@ -10,7 +10,7 @@
 static int print_openapi(struct routes *routes, const struct routing_flags *flags)
 {
     struct status st;
-    char *text = openapi_text(routes, true, &st);
+    char *text = openapi_text(routes, "", true, &st);
     (void)flags;
     if (!text) {
         fprintf(stderr, "drawbridge openapi: %.*s\n", SLICE_PRINT(status_message(&st)));

@@ -100,32 +100,51 @@ static void exchange_set_reply(struct exchange *ex, enum exchange_reply next)
     ex->reply = next;
 }
 
-static const char *refusal_name(int http_status)
+/* The front answers by itself. */
+static void exchange_refuse_with(struct exchange *ex, int http_status, enum status_code code,
+                                 const struct metadata *fields, struct slice body)
 {
-    return status_name((uint32_t)status_from_http(http_status));
+    ex->outcome.code = code;
+    metrics_add(ex->all->ctx->metrics, METRIC_REQUESTS_REFUSED, 1);
+    exchange_head(ex, http_status, fields);
+    exchange_write(ex, body);
+    exchange_end(ex);
 }
 
-/* The front answers by itself: one line of JSON that says what and why. */
-static void exchange_refuse(struct exchange *ex, int http_status, const char *reason)
+/* In the form of google.rpc.Status as JSON, which says what and why. */
+static void exchange_refuse(struct exchange *ex, int http_status, enum status_code code,
+                            const char *reason)
 {
     char line[512];
     struct metadata_entry type = {SLICE("content-type"), SLICE("application/json")};
     struct metadata fields = {.entries = &type, .count = 1};
-    uint32_t code = (uint32_t)status_from_http(http_status);
-    int len = snprintf(line, sizeof line, "{\"code\":%u,\"status\":\"%s\",\"message\":\"%s\"}\n",
-                       code, refusal_name(http_status), reason);
-    ex->protocol = NULL;
-    ex->outcome.code = code;
+    int len = snprintf(line, sizeof line, "{\"code\":%d,\"message\":\"%s\",\"details\":[]}\n", code,
+                       reason);
     ex->outcome.message = slice_from_string(reason);
-    metrics_add(ex->all->ctx->metrics, METRIC_REQUESTS_REFUSED, 1);
-    exchange_head(ex, http_status, &fields);
-    exchange_write(ex, slice_from(line, (size_t)len));
-    exchange_end(ex);
+    exchange_refuse_with(ex, http_status, code, &fields, slice_from(line, (size_t)len));
+}
+
+/* Like any other unknown path: gRPC-Web clients hear of it by a status, others by HTTP. */
+static void exchange_refuse_path(struct exchange *ex)
+{
+    struct slice type = ex->request.content_type;
+    const char *reason = arena_printf(&ex->arena, "everything is below %.*s/ (--path-prefix)",
+                                      SLICE_PRINT(ex->all->path_prefix));
+    struct metadata_entry own[] = {{SLICE("content-type"), slice_trim(slice_cut(&type, ';'))},
+                                   {SLICE("grpc-status"), SLICE("12")},
+                                   {SLICE("grpc-message"), slice_from_string(reason)}};
+    struct metadata fields = {.entries = own, .count = sizeof own / sizeof *own};
+    ex->outcome.message = own[2].value;
+    if (slice_has_prefix_ignore_case(own[0].value, SLICE("application/grpc-web")))
+        exchange_refuse_with(ex, 200, STATUS_UNIMPLEMENTED, &fields, SLICE(""));
+    else
+        exchange_refuse(ex, 404, STATUS_NOT_FOUND, reason);
 }
 
 static void exchange_answer_preflight(struct exchange *ex)
 {
     struct metadata fields;
+    ex->preflight = true;
     metadata_init(&fields, &ex->arena, MAX_RESPONSE_FIELDS);
     if (ex->cors != CORS_SAME_ORIGIN &&
         cors_preflight_fields(ex->cors, ex->request.origin,
@@ -137,13 +156,24 @@ static void exchange_answer_preflight(struct exchange *ex)
     exchange_end(ex);
 }
 
-static void exchange_fill_request(struct exchange *ex, struct slice target)
+/* Takes the target apart.  False: it is not below the path prefix, which then stays. */
+static bool exchange_set_target(struct exchange *ex, struct slice target)
 {
     struct exchange_request *req = &ex->request;
-    struct slice rest = target;
+    struct slice prefix = ex->all->path_prefix, query = target;
     req->target = target;
-    req->path = slice_cut(&rest, '?');
-    req->query = rest;
+    req->path = slice_cut(&query, '?');
+    req->query = query;
+    bool below = slice_has_prefix(req->path, prefix) && req->path.len > prefix.len &&
+                 req->path.data[prefix.len] == '/';
+    if (below)
+        req->path = slice_skip(req->path, prefix.len);
+    return below || prefix.len == 0;
+}
+
+static void exchange_fill_request(struct exchange *ex)
+{
+    struct exchange_request *req = &ex->request;
     req->method = ex->firewall.method;
     req->content_type = ex->firewall.value[FIREWALL_CONTENT_TYPE];
     req->content_length = ex->firewall.content_length;
@@ -172,35 +202,49 @@ static void exchange_choose_protocol(struct exchange *ex)
     ex->state = ex->protocol->open(ex);
 }
 
-void exchange_begin(struct exchange *ex, struct slice method, struct slice target,
-                    struct slice version)
+static enum cors_verdict judge_origin(const struct exchange *ex)
 {
     const struct firewall *fw = &ex->firewall;
-    struct firewall_verdict verdict = firewall_judge(&ex->firewall, method, target, version);
-    exchange_fill_request(ex, target);
-    if (verdict.http_status) {
-        ex->must_close = true;
-        exchange_refuse(ex, verdict.http_status, verdict.reason);
-        return;
-    }
-    if (over_memory(ex->all, 95)) {
-        ex->must_close = true;
-        exchange_refuse(ex, 503, "too many responses wait for slow clients");
-        return;
-    }
-    ex->request.upgradable = is_upgradable(ex);
     struct cors_request page = {ex->request.origin, ex->request.host,
                                 fw->value[FIREWALL_SEC_FETCH_SITE],
                                 fw->value[FIREWALL_SEC_FETCH_MODE]};
-    ex->cors = cors_decide(&ex->all->cors, &page);
+    return cors_decide(&ex->all->cors, &page);
+}
+
+static bool is_preflight(const struct exchange *ex)
+{
+    return ex->firewall.method == METHOD_OPTIONS && ex->request.origin.data &&
+           ex->firewall.value[FIREWALL_REQUEST_METHOD].data;
+}
+
+void exchange_begin(struct exchange *ex, struct slice method, struct slice target,
+                    struct slice version)
+{
+    struct firewall_verdict verdict = firewall_judge(&ex->firewall, method, target, version);
+    bool served = exchange_set_target(ex, target);
+    exchange_fill_request(ex);
+    if (verdict.http_status) {
+        ex->must_close = true;
+        exchange_refuse(ex, verdict.http_status, status_from_http(verdict.http_status),
+                        verdict.reason);
+        return;
+    }
+    ex->request.upgradable = is_upgradable(ex);
+    ex->cors = judge_origin(ex);
     ex->request.any_origin = ex->cors == CORS_ALLOWED_ANY;
-    if (ex->cors == CORS_REFUSED)
-        exchange_refuse(ex, 403, "this origin is not allowed; allow it with --cors-origin");
-    else if (fw->method == METHOD_OPTIONS && ex->request.origin.data &&
-             fw->value[FIREWALL_REQUEST_METHOD].data)
+    if (ex->cors == CORS_REFUSED) {
+        exchange_refuse(ex, 403, STATUS_PERMISSION_DENIED,
+                        "this origin is not allowed; allow it with --cors-origin");
+    } else if (over_memory(ex->all, 95)) {
+        ex->must_close = true;
+        exchange_refuse(ex, 503, STATUS_UNAVAILABLE, "too many responses wait for slow clients");
+    } else if (is_preflight(ex)) {
         exchange_answer_preflight(ex);
-    else
+    } else if (!served) {
+        exchange_refuse_path(ex);
+    } else {
         exchange_choose_protocol(ex);
+    }
 }
 
 const struct exchange_request *exchange_request(const struct exchange *ex)
@@ -281,9 +325,7 @@ static bool exchange_keep_request(struct exchange *ex)
     for (uint32_t i = 0; i < old.count; i++)
         if (metadata_add(&req->headers, old.entries[i].name, old.entries[i].value) < 0)
             return false;
-    req->target = target;
-    req->path = slice_cut(&target, '?');
-    req->query = target;
+    exchange_set_target(ex, target);
     req->content_type = metadata_get(&req->headers, SLICE("content-type"));
     req->origin = metadata_get(&req->headers, SLICE("origin"));
     req->host = metadata_get(&req->headers, SLICE("host"));
@@ -412,7 +454,7 @@ void exchange_commit(struct exchange *ex)
     ex->committed = true;
     if (ex->upgraded)
         return;
-    if (ex->cors > CORS_SAME_ORIGIN && ex->cors != CORS_REFUSED && ex->protocol)
+    if (ex->cors > CORS_SAME_ORIGIN && ex->cors != CORS_REFUSED && !ex->preflight)
         cors_response_fields(ex->cors, ex->request.origin, &ex->head);
     if (ex->all->ctx->draining || over_memory(ex->all, 92))
         ex->must_close = true;

@@ -37,6 +37,7 @@ struct exchanges {
     struct context *ctx;
     const struct protocol *const *protocols;
     struct cors_policy cors;
+    struct slice path_prefix;
     struct list spare; /* closed ones, kept for the next */
     size_t spare_count;
     size_t buffered; /* bytes in all output buffers */
@@ -61,6 +62,7 @@ struct exchange {
     bool committed;     /* the head was handed to the client's connection */
     bool blocked;       /* exchange_write() answered false */
     bool hold;          /* exchange_hold(), and the bound is not reached */
+    bool preflight;     /* the front has answered it, with all its fields */
     bool must_close;    /* the connection ends with this response */
     bool upgraded;      /* the response is 101, what follows are raw bytes */
     int http_status;

@@ -24,6 +24,7 @@ struct front *front_new(struct context *ctx, const struct front_options *options
     struct cors_policy cors = {ctx->config->cors_origins, ctx->config->cors_origins_count,
                                options->loopback_only};
     exchanges_init(&front->exchanges, ctx, options->protocols, cors);
+    front->exchanges.path_prefix = slice_from_string(options->path_prefix);
     front->exchanges.quiet = options->quiet;
     acceptor_init(&front->acceptor, &front->connections);
     front->http1 = http1_new(&front->connections, &front->exchanges);

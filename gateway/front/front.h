@@ -8,6 +8,7 @@ struct front;
 
 struct front_options {
     const struct protocol *const *protocols; /* NULL-terminated; the last one matches all */
+    const char *path_prefix;                 /* NULL or "": everything is served */
     size_t max_connections;                  /* above, accepting pauses and idle ones are closed */
     bool loopback_only;                      /* every listener is loopback: see cors.h */
     bool quiet;                              /* finished calls are logged at level debug */

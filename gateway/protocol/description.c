@@ -16,7 +16,7 @@ struct description {
 
 static struct slice get_openapi(const struct context *ctx, struct status *st)
 {
-    return routes_openapi(ctx->routes, st);
+    return routes_openapi(ctx->routes, ctx->config->path_prefix, st);
 }
 
 static struct slice get_descriptors(const struct context *ctx, struct status *st)

@@ -227,28 +227,28 @@ static json_t *components_of(struct openapi *o)
     return json_pack("{sO so}", "schemas", o->schemas, "responses", error);
 }
 
-static json_t *make_document(struct openapi *o, const struct routes *routes)
+static json_t *make_document(struct openapi *o, const struct routes *routes, const char *prefix)
 {
     o->paths = json_object();
     o->schemas = json_object();
     o->shapes = json_object();
     add_routes(o, routes);
     json_t *document = json_pack("{ss so s[{ss}] so so so}", "openapi", "3.1.0", "info", info_of(o),
-                                 "servers", "url", "/", "tags", tags_of(o), "paths", o->paths,
-                                 "components", components_of(o));
+                                 "servers", "url", *prefix ? prefix : "/", "tags", tags_of(o),
+                                 "paths", o->paths, "components", components_of(o));
     json_decref(o->schemas);
     json_decref(o->shapes);
     return document;
 }
 
-char *openapi_text(const struct routes *routes, bool pretty, struct status *st)
+char *openapi_text(const struct routes *routes, const char *prefix, bool pretty, struct status *st)
 {
     enum { MAX_WAITING = OPENAPI_MAX_NODES * 2 * (int)sizeof(void *) };
     struct openapi o = {.schema = routes_schema(routes)};
     comments_init(&o.comments, schema_descriptor_set(o.schema));
     arena_init(&o.arena, NULL, 0, MAX_TEXTS);
     buf_init(&o.waiting, MAX_WAITING);
-    json_t *document = make_document(&o, routes);
+    json_t *document = make_document(&o, routes, prefix);
     bool large = o.nodes > OPENAPI_MAX_NODES;
     char *text = NULL;
     if (!large && !o.failed && document)

@@ -7,6 +7,7 @@
 /* Properties, parameters and operations of one document; more is RESOURCE_EXHAUSTED. */
 enum { OPENAPI_MAX_NODES = 200000 };
 
-/* The document as JSON text, to be freed; with `pretty` indented for people.  NULL with *st.
- * Blocks while it is made. */
-char *openapi_text(const struct routes *routes, bool pretty, struct status *st);
+/* The document as JSON text, to be freed; with `pretty` indented for people.  `prefix` is the path
+ * that stands before all of its paths, "" or as "/api".  NULL with *st.  Blocks while it is made.
+ */
+char *openapi_text(const struct routes *routes, const char *prefix, bool pretty, struct status *st);

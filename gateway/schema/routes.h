@@ -26,8 +26,8 @@ size_t routes_allow(const struct routes *r, struct slice path, char out[static P
 const struct http_route *routes_first(const struct routes *r);
 size_t routes_count(const struct routes *r);
 /* The OpenAPI document of the routes (openapi.h), compact: made at the first call, which blocks
- * while it is made, and kept; borrowed.  data is NULL, with *st, when it cannot be made.  From any
- * thread. */
-struct slice routes_openapi(struct routes *r, struct status *st);
+ * while it is made, and kept; borrowed.  `prefix` is the same at each call.  data is NULL, with
+ * *st, when it cannot be made.  From any thread. */
+struct slice routes_openapi(struct routes *r, const char *prefix, struct status *st);
 /* Bytes that the compiled form takes. */
 size_t routes_memory(const struct routes *r);

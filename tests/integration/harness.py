@@ -257,10 +257,10 @@ def run(argv, seconds=30, data=b"", environment=None):
     return done
 
 
-def run_scenarios(argv, seconds=60):
+def run_scenarios(argv, seconds=60, environment=None):
     """Runs a client program that prints "ok NAME" or "not ok NAME: reason" per scenario; returns how many were ok.
     Raises with all failures, or when the program ended badly or tested nothing."""
-    done = run(argv, seconds)
+    done = run(argv, seconds, environment=environment)
     lines = done.stdout.decode(errors="replace").splitlines()
     bad = [line for line in lines if line.startswith("not ok ")]
     good = [line for line in lines if line.startswith("ok ")]

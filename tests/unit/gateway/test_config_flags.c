@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MAX_ARGS = 16 };
+enum { MAX_ARGS = 24 };
 
 struct fixture {
     struct config_flags flags;
@@ -55,6 +55,7 @@ static void only_upstream_gives_the_defaults(void **state)
     assert_int_equal(f.config.listen_count, 1);
     assert_int_equal(net_port(&f.config.listen[0]), 8080);
     assert_true(f.config.loopback_only);
+    assert_string_equal(f.config.path_prefix, "");
     assert_true(f.config.admin_on);
     assert_int_equal(net_port(&f.config.admin), 9901);
     assert_string_equal(f.config.upstream_authority, "127.0.0.1:50051");
@@ -72,7 +73,7 @@ static void every_option_reaches_its_field(void **state)
     assert_int_equal(run(&f,
                          "--upstream=127.0.0.1:1|--listen|0.0.0.0:0|--listen|127.0.0.1:81|"
                          "--admin|off|--workers=3|--max-message-bytes|100|--max-reply-bytes=200|"
-                         "--console|off|--log-format=json|--log-level=off"),
+                         "--path-prefix=/api/v1.2|--console|off|--log-format=json|--log-level=off"),
                      0);
     assert_int_equal(f.config.listen_count, 2);
     assert_false(f.config.loopback_only);
@@ -80,6 +81,7 @@ static void every_option_reaches_its_field(void **state)
     assert_int_equal(f.config.workers, 3);
     assert_int_equal(f.config.limits.max_message_bytes, 100);
     assert_int_equal(f.config.limits.max_reply_bytes, 200);
+    assert_string_equal(f.config.path_prefix, "/api/v1.2");
     assert_int_equal(f.config.console, SWITCH_OFF);
     assert_int_equal(f.config.log_format, LOG_FORMAT_JSON);
     assert_int_equal(f.config.log_level, LOG_LEVEL_OFF);
@@ -137,6 +139,15 @@ static void wrong_usage_says_what_is_wrong(void **state)
          "--cors-origin needs an origin"},
         {"--upstream=127.0.0.1:1|--cors-origin=https://A.example", "--cors-origin needs an origin"},
         {"--upstream=127.0.0.1:1|--cors-origin=null", "--cors-origin needs an origin"},
+        {"--upstream=127.0.0.1:1|--path-prefix=api", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/api/", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=//api", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/a/../b", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/a/.", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/a?b", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=/a%2fb", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--path-prefix=http://a/b", "--path-prefix needs a path"},
         {"--upstream=127.0.0.1:1|--tls-cert=x", "--tls-cert is not built yet"},
         {"--upstream=127.0.0.1:1|--upstream-tls", "--upstream-tls is not built yet"},
         {"--upstream=127.0.0.1:1|extra", "unexpected argument"},

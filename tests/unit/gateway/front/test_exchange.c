@@ -362,6 +362,76 @@ static void test_refusals_reach_no_protocol(void **state)
     assert_int_equal(value_of(METRIC_REQUESTS_REFUSED) - before, 6);
 }
 
+static void upgrade(struct exchange *ex)
+{
+    struct metadata_entry field = {SLICE("x-accept"), SLICE("yes")};
+    struct metadata fields = {.entries = &field, .count = 1};
+    exchange_upgrade(ex, SLICE("websocket"), &fields);
+}
+
+static void test_path_prefix(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *path, *query; /* path NULL: not served */
+    } rows[] = {
+        {"/api/v1/own/a?b=/api/v1", "/own/a", "b=/api/v1"},
+        {"/api/v1/", "/", NULL},
+        {"/api/v1/api/v1/own", "/api/v1/own", NULL},
+        {"/api/v1", NULL, NULL},
+        {"/api/v1?/own", NULL, NULL},
+        {"/api/v12/own", NULL, NULL},
+        {"/api/v1%2Fown", NULL, NULL},
+        {"/API/v1/own", NULL, NULL},
+        {"//api/v1/own", NULL, NULL},
+        {"/own", NULL, NULL},
+        {"/", NULL, NULL},
+    };
+    all.path_prefix = SLICE("/api/v1");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct exchange *ex = begin("GET", rows[i].target, "Host: a\n");
+        const struct exchange_request *req = exchange_request(ex);
+        assert_true(slice_equal(req->target, slice_from_string(rows[i].target)));
+        assert_int_equal(ex->protocol != NULL, rows[i].path != NULL);
+        if (rows[i].path) {
+            assert_true(slice_equal(req->path, slice_from_string(rows[i].path)));
+            assert_true(slice_equal(req->query, slice_from_string(rows[i].query)));
+        } else {
+            assert_int_equal(ex->http_status, 404);
+            assert_output(ex, "{\"code\":5,\"message\":\"everything is below /api/v1/ "
+                              "(--path-prefix)\",\"details\":[]}\n");
+        }
+        exchange_close(ex);
+    }
+}
+
+static void test_outside_of_the_prefix(void **state)
+{
+    (void)state;
+    all.path_prefix = SLICE("/api");
+    struct exchange *ex = begin("POST", "/own",
+                                "Host: localhost\nOrigin: http://localhost:3000\n"
+                                "Content-Type: application/grpc-web-text; charset=x\n");
+    exchange_commit(ex);
+    assert_int_equal(ex->http_status, 200);
+    assert_output(ex, "");
+    assert_true(slice_equal(metadata_get(&ex->head, SLICE("grpc-status")), SLICE("12")));
+    assert_true(slice_equal(metadata_get(&ex->head, SLICE("content-type")),
+                            SLICE("application/grpc-web-text")));
+    assert_true(slice_has_prefix(metadata_get(&ex->head, SLICE("grpc-message")),
+                                 SLICE("everything is below /api/")));
+    /* A page can read it. */
+    assert_true(slice_equal(metadata_get(&ex->head, SLICE("access-control-allow-origin")),
+                            SLICE("http://localhost:3000")));
+    assert_int_equal(ex->outcome.code, STATUS_UNIMPLEMENTED);
+    exchange_close(ex);
+    in_open = upgrade;
+    ex = begin("GET", "/api/own?x", "Host: a\n"); /* the prefix stays off when the slices move */
+    assert_true(slice_equal(exchange_request(ex)->path, SLICE("/own")));
+    assert_true(slice_equal(exchange_request(ex)->query, SLICE("x")));
+    exchange_close(ex);
+}
+
 static void test_preflight_and_fields(void **state)
 {
     (void)state;
@@ -406,13 +476,6 @@ static void test_shedding(void **state)
     exchange_commit(ex);
     assert_true(ex->must_close);
     exchange_close(ex);
-}
-
-static void upgrade(struct exchange *ex)
-{
-    struct metadata_entry field = {SLICE("x-accept"), SLICE("yes")};
-    struct metadata fields = {.entries = &field, .count = 1};
-    exchange_upgrade(ex, SLICE("websocket"), &fields);
 }
 
 static void test_upgrade(void **state)
@@ -497,6 +560,8 @@ int main(void)
         TEST(test_discard_bound),
         TEST(test_abort),
         TEST(test_refusals_reach_no_protocol),
+        TEST(test_path_prefix),
+        TEST(test_outside_of_the_prefix),
         TEST(test_preflight_and_fields),
         TEST(test_shedding),
         TEST(test_upgrade),

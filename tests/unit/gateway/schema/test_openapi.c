@@ -13,7 +13,7 @@
 static json_t *document_of(const struct routes *routes)
 {
     struct status st;
-    char *text = openapi_text(routes, false, &st);
+    char *text = openapi_text(routes, "", false, &st);
     if (!text)
         fail_msg("%s", st.text);
     json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -341,13 +341,16 @@ static void test_kept(void **state)
     (void)state;
     struct status st;
     struct routes *r = calculator();
-    struct slice first = routes_openapi(r, &st), second = routes_openapi(r, &st);
+    struct slice first = routes_openapi(r, "/api/v1", &st);
+    struct slice second = routes_openapi(r, "/api/v1", &st);
     assert_true(first.len > 1000);
     assert_ptr_equal(first.data, second.data);
-    char *text = openapi_text(r, true, &st);
+    char *text = openapi_text(r, "/api/v1", true, &st);
     json_t *pretty = json_loads(text, 0, NULL),
            *compact = json_loadb((const char *)first.data, first.len, 0, NULL);
     assert_true(pretty && json_equal(pretty, compact));
+    json_t *server = json_array_get(json_object_get(pretty, "servers"), 0);
+    assert_string_equal(json_string_value(json_object_get(server, "url")), "/api/v1");
     json_decref(pretty);
     json_decref(compact);
     free(text);
