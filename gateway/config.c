@@ -8,6 +8,7 @@ void config_init(struct config *config)
     *config = (struct config){
         .admin_on = true,
         .path_prefix = "",
+        .cors_max_age_ms = 2 * 60 * 60 * 1000,
         .workers = cores > 0 ? (unsigned)cores : 1,
         .log_format = LOG_FORMAT_TEXT,
         .log_level = LOG_LEVEL_INFO,

@@ -22,6 +22,7 @@ struct config_limits {
     uint64_t connect_timeout_ms;   /* upstream */
     uint64_t drain_timeout_ms;
     uint64_t max_timeout_ms;          /* cap of a call's deadline; 0: none */
+    uint64_t default_timeout_ms;      /* deadline of calls whose client gave none; 0: none */
     size_t max_in_flight, max_queued; /* per upstream and worker */
     size_t max_buffered_bytes;        /* per worker */
 };
@@ -41,6 +42,8 @@ struct config {
     uint64_t schema_interval_ms; /* between refreshes of the schema; 0: only on SIGHUP */
     const char *cors_origins[CONFIG_MAX_ORIGINS]; /* exact, or "*" */
     size_t cors_origins_count;
+    uint64_t cors_max_age_ms;  /* how long browsers may keep a preflight's answer */
+    bool cors_private_network; /* pages of public networks may reach a gateway in a private one */
     unsigned workers;
     enum config_switch console;
     bool json_ignore_unknown;

@@ -102,6 +102,11 @@ const struct option config_flags_options[] = {
      "A web origin whose pages may call; repeatable; * for all.\n"
      "Default: same origin, and loopback pages while every listener is loopback.",
      NULL, 0, 0, AT(cors_origin), OPTION_LIST, 0, .key = "cors.origins", .judge = judge_origin},
+    {"cors-max-age", "D", "How long browsers may keep a preflight's answer (default 2h).", NULL, 0,
+     DAY_MS, AT(cors_max_age), OPTION_DURATION, 0, .key = "cors.max_age"},
+    {"cors-private-network", NULL,
+     "Let allowed pages of public networks reach this gateway in a private one.", NULL, 0, 0,
+     AT(cors_private_network), OPTION_FLAG, 0, .key = "cors.private_network"},
     {"workers", "N", "Threads, each with a loop of its own (default: one per core).", NULL, 1,
      MAX_WORKERS, AT(workers), OPTION_NUMBER, 0},
     {"max-message-bytes", "N", "Largest request message, uncompressed (default 4194304).", NULL, 1,
@@ -110,6 +115,8 @@ const struct option config_flags_options[] = {
      MAX_MESSAGE_BYTES, AT(max_reply_bytes), OPTION_NUMBER, 0, .key = "limits.max_reply_bytes"},
     {"max-timeout", "D", "Cap on every call's deadline; 0: none (the default).", NULL, 0, 0,
      AT(max_timeout), OPTION_DURATION, 0, .key = "limits.max_timeout"},
+    {"default-timeout", "D", "Deadline of calls whose client gave none; 0: none (the default).",
+     NULL, 0, 0, AT(default_timeout), OPTION_DURATION, 0, .key = "limits.default_timeout"},
     {"header-timeout", "D", "For a request's header section to be complete (default 10s).", NULL, 1,
      DAY_MS, AT(header_timeout), OPTION_DURATION, 0, .key = "limits.header_timeout"},
     {"body-grace", "D", "Before a request body must keep a minimum rate (default 5s).", NULL, 1,
@@ -168,6 +175,8 @@ void config_flags_init(struct config_flags *flags)
         .max_message_bytes = limits->max_message_bytes,
         .max_reply_bytes = limits->max_reply_bytes,
         .max_timeout = limits->max_timeout_ms,
+        .default_timeout = limits->default_timeout_ms,
+        .cors_max_age = config.cors_max_age_ms,
         .drain_timeout = limits->drain_timeout_ms,
         .header_timeout = limits->header_timeout_ms,
         .body_grace = limits->body_grace_ms,
@@ -324,6 +333,7 @@ static void apply_limits(const struct config_flags *flags, struct config_limits 
     limits->max_message_bytes = flags->max_message_bytes;
     limits->max_reply_bytes = flags->max_reply_bytes;
     limits->max_timeout_ms = flags->max_timeout;
+    limits->default_timeout_ms = flags->default_timeout;
     limits->drain_timeout_ms = flags->drain_timeout;
     limits->header_timeout_ms = flags->header_timeout;
     limits->body_grace_ms = flags->body_grace;
@@ -344,6 +354,8 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     config->workers = (unsigned)flags->workers;
     config->http_rules = flags->http_rules;
     config->console = (enum config_switch)flags->console;
+    config->cors_max_age_ms = flags->cors_max_age;
+    config->cors_private_network = flags->cors_private_network;
     config->json_ignore_unknown = flags->json_ignore_unknown;
     config->schema_interval_ms = flags->schema_interval;
     config->log_format = (enum log_format)flags->log_format;

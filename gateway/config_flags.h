@@ -20,6 +20,8 @@ struct config_flags {
         stall_timeout;                                    /* ms */
     uint64_t keepalive_timeout, upstream_connect_timeout; /* ms */
     int console, log_format, log_level;                   /* places in their choices */
+    uint64_t default_timeout, cors_max_age;               /* ms */
+    bool cors_private_network;
     bool json_ignore_unknown;
     struct arena words; /* copies of what came from the environment */
 };

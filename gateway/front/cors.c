@@ -164,17 +164,30 @@ static int add_origin(enum cors_verdict verdict, struct slice origin, struct met
     return metadata_add_borrowed(fields, SLICE("access-control-allow-credentials"), SLICE("true"));
 }
 
-int cors_preflight_fields(enum cors_verdict verdict, struct slice origin, struct slice requested,
-                          struct metadata *fields)
+static int add_private_network(const struct cors_policy *policy, const struct cors_request *req,
+                               struct metadata *fields)
 {
-    if (add_origin(verdict, origin, fields) < 0 ||
+    if (!policy->private_network || !slice_equal(req->request_private_network, SLICE("true")))
+        return 0;
+    return metadata_add_borrowed(fields, SLICE("access-control-allow-private-network"),
+                                 SLICE("true"));
+}
+
+int cors_preflight_fields(const struct cors_policy *policy, enum cors_verdict verdict,
+                          const struct cors_request *req, struct metadata *fields)
+{
+    const char *max_age =
+        arena_printf(fields->arena, "%llu", (unsigned long long)policy->max_age_s);
+    if (!max_age || add_origin(verdict, req->origin, fields) < 0 ||
         metadata_add_borrowed(fields, SLICE("access-control-allow-methods"),
                               SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")) < 0 ||
-        metadata_add_borrowed(fields, SLICE("access-control-max-age"), SLICE("7200")) < 0)
+        metadata_add_borrowed(fields, SLICE("access-control-max-age"), slice_from_string(max_age)) <
+            0 ||
+        add_private_network(policy, req, fields) < 0)
         return -ENOBUFS;
-    if (!is_token_list(requested))
+    if (!is_token_list(req->request_headers))
         return 0;
-    struct slice copy = arena_copy(fields->arena, requested);
+    struct slice copy = arena_copy(fields->arena, req->request_headers);
     if (!copy.data)
         return -ENOBUFS;
     return metadata_add_borrowed(fields, SLICE("access-control-allow-headers"), copy);

@@ -11,11 +11,15 @@ struct cors_policy {
     /* Every listener is a loopback address: pages from loopback origins are allowed, and a page
      * counts as same-origin only under a loopback name (DNS rebinding). */
     bool loopback_only;
+    uint64_t max_age_s;   /* of a preflight's answer */
+    bool private_network; /* a preflight may let a page into a private network */
 };
 
 /* What of a request the policy looks at; data NULL: the field is absent. */
 struct cors_request {
     struct slice origin, host, sec_fetch_site, sec_fetch_mode;
+    struct slice request_headers, request_private_network; /* of a preflight, behind
+                                                              Access-Control- */
 };
 
 enum cors_verdict {
@@ -28,13 +32,12 @@ enum cors_verdict {
 
 enum cors_verdict cors_decide(const struct cors_policy *policy, const struct cors_request *req);
 
-enum { CORS_MAX_AGE_S = 7200 };
-
-/* The answer to a preflight that was not refused: `requested` is Access-Control-Request-Headers,
- * echoed when it is a list of tokens.  Adds to `fields`; names and values are NUL-terminated.
+/* The answer to a preflight that was not refused: the fields that it asks for are echoed when they
+ * are a list of tokens; the way into a private network is opened when it asks and the policy says
+ * so (WICG Private Network Access).  Adds to `fields`; names and values are NUL-terminated.
  * 0, or -ENOBUFS. */
-int cors_preflight_fields(enum cors_verdict verdict, struct slice origin, struct slice requested,
-                          struct metadata *fields);
+int cors_preflight_fields(const struct cors_policy *policy, enum cors_verdict verdict,
+                          const struct cors_request *req, struct metadata *fields);
 /* Adds what a response of this verdict needs, Access-Control-Expose-Headers computed from the
  * fields already there.  Names and values are NUL-terminated.  0, or -ENOBUFS. */
 int cors_response_fields(enum cors_verdict verdict, struct slice origin, struct metadata *fields);

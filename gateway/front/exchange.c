@@ -141,14 +141,27 @@ static void exchange_refuse_path(struct exchange *ex)
         exchange_refuse(ex, 404, STATUS_NOT_FOUND, reason);
 }
 
+static struct cors_request page_of(const struct exchange *ex)
+{
+    const struct firewall *fw = &ex->firewall;
+    return (struct cors_request){
+        .origin = ex->request.origin,
+        .host = ex->request.host,
+        .sec_fetch_site = fw->value[FIREWALL_SEC_FETCH_SITE],
+        .sec_fetch_mode = fw->value[FIREWALL_SEC_FETCH_MODE],
+        .request_headers = fw->value[FIREWALL_REQUEST_HEADERS],
+        .request_private_network = fw->value[FIREWALL_REQUEST_PRIVATE_NETWORK],
+    };
+}
+
 static void exchange_answer_preflight(struct exchange *ex)
 {
+    struct cors_request page = page_of(ex);
     struct metadata fields;
     ex->preflight = true;
     metadata_init(&fields, &ex->arena, MAX_RESPONSE_FIELDS);
     if (ex->cors != CORS_SAME_ORIGIN &&
-        cors_preflight_fields(ex->cors, ex->request.origin,
-                              ex->firewall.value[FIREWALL_REQUEST_HEADERS], &fields) < 0) {
+        cors_preflight_fields(&ex->all->cors, ex->cors, &page, &fields) < 0) {
         exchange_abort(ex);
         return;
     }
@@ -202,15 +215,6 @@ static void exchange_choose_protocol(struct exchange *ex)
     ex->state = ex->protocol->open(ex);
 }
 
-static enum cors_verdict judge_origin(const struct exchange *ex)
-{
-    const struct firewall *fw = &ex->firewall;
-    struct cors_request page = {ex->request.origin, ex->request.host,
-                                fw->value[FIREWALL_SEC_FETCH_SITE],
-                                fw->value[FIREWALL_SEC_FETCH_MODE]};
-    return cors_decide(&ex->all->cors, &page);
-}
-
 static bool is_preflight(const struct exchange *ex)
 {
     return ex->firewall.method == METHOD_OPTIONS && ex->request.origin.data &&
@@ -230,7 +234,8 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
         return;
     }
     ex->request.upgradable = is_upgradable(ex);
-    ex->cors = judge_origin(ex);
+    struct cors_request page = page_of(ex);
+    ex->cors = cors_decide(&ex->all->cors, &page);
     ex->request.any_origin = ex->cors == CORS_ALLOWED_ANY;
     if (ex->cors == CORS_REFUSED) {
         exchange_refuse(ex, 403, STATUS_PERMISSION_DENIED,

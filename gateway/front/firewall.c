@@ -45,6 +45,7 @@ static enum firewall_known known_name(const uint8_t *name, size_t len)
         KNOWN(FIREWALL_TRANSFER_ENCODING, "transfer-encoding");
         KNOWN(FIREWALL_REQUEST_METHOD, "access-control-request-method");
         KNOWN(FIREWALL_REQUEST_HEADERS, "access-control-request-headers");
+        KNOWN(FIREWALL_REQUEST_PRIVATE_NETWORK, "access-control-request-private-network");
     case sizeof "origin" - 1: /* as long as "expect" */
         if (memcmp(name, "origin", len) == 0)
             return FIREWALL_ORIGIN;

@@ -15,8 +15,9 @@ enum firewall_known {
     FIREWALL_EXPECT,
     FIREWALL_SEC_FETCH_SITE,
     FIREWALL_SEC_FETCH_MODE,
-    FIREWALL_REQUEST_METHOD,  /* access-control-request-method */
-    FIREWALL_REQUEST_HEADERS, /* access-control-request-headers */
+    FIREWALL_REQUEST_METHOD,          /* access-control-request-method */
+    FIREWALL_REQUEST_HEADERS,         /* access-control-request-headers */
+    FIREWALL_REQUEST_PRIVATE_NETWORK, /* access-control-request-private-network */
     FIREWALL_KNOWN_COUNT
 };
 

@@ -21,8 +21,14 @@ struct front *front_new(struct context *ctx, const struct front_options *options
         free(front);
         return NULL;
     }
-    struct cors_policy cors = {ctx->config->cors_origins, ctx->config->cors_origins_count,
-                               options->loopback_only};
+    const struct config *config = ctx->config;
+    struct cors_policy cors = {
+        .origins = config->cors_origins,
+        .origins_count = config->cors_origins_count,
+        .loopback_only = options->loopback_only,
+        .max_age_s = config->cors_max_age_ms / 1000,
+        .private_network = config->cors_private_network,
+    };
     exchanges_init(&front->exchanges, ctx, options->protocols, cors);
     front->exchanges.path_prefix = slice_from_string(options->path_prefix);
     front->exchanges.quiet = options->quiet;

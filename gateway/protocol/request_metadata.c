@@ -98,7 +98,10 @@ bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct s
 uint64_t request_metadata_deadline_after(struct exchange *ex, uint64_t timeout_ms)
 {
     const struct context *ctx = exchange_context(ex);
+    uint64_t default_ms = ctx->config->limits.default_timeout_ms;
     uint64_t cap_ms = ctx->config->limits.max_timeout_ms;
+    if (timeout_ms == UINT64_MAX && default_ms)
+        timeout_ms = default_ms;
     if (cap_ms && timeout_ms > cap_ms)
         timeout_ms = cap_ms;
     if (timeout_ms == UINT64_MAX)

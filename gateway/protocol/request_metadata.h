@@ -12,13 +12,13 @@ bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct s
 /* The same of other fields than the request's, which live as long as the exchange. */
 bool request_metadata_collect_from(struct exchange *ex, const struct metadata *fields,
                                    struct metadata *md, struct status *st);
-/* Reads grpc-timeout and the configured cap.  *deadline_ms is loop time, 0 when there is none.
- * False with INVALID_ARGUMENT for a malformed one. */
+/* Reads grpc-timeout and the configured default and cap.  *deadline_ms is loop time, 0 when there
+ * is none. False with INVALID_ARGUMENT for a malformed one. */
 bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struct status *st);
 bool request_metadata_deadline_from(struct exchange *ex, const struct metadata *fields,
                                     uint64_t *deadline_ms, struct status *st);
 /* Loop time after so many milliseconds, no later than the configured cap; UINT64_MAX: the client
- * gave none.  0 when there is neither. */
+ * gave none, the configured default counts.  0 when there is none of these. */
 uint64_t request_metadata_deadline_after(struct exchange *ex, uint64_t timeout_ms);
 /* Appends the fields of a reply's metadata that may pass to the browser; names and values are
  * borrowed. */

@@ -51,6 +51,9 @@ static void only_upstream_gives_the_defaults(void **state)
     assert_int_equal(limits->connect_timeout_ms, defaults.limits.connect_timeout_ms);
     assert_int_equal(limits->drain_timeout_ms, defaults.limits.drain_timeout_ms);
     assert_int_equal(limits->max_timeout_ms, 0);
+    assert_int_equal(limits->default_timeout_ms, 0);
+    assert_int_equal(f.config.cors_max_age_ms, 7200 * 1000);
+    assert_false(f.config.cors_private_network);
     assert_int_equal(f.config.workers, defaults.workers);
     assert_int_equal(f.config.listen_count, 1);
     assert_int_equal(net_port(&f.config.listen[0]), 8080);
@@ -88,13 +91,17 @@ static void every_option_reaches_its_field(void **state)
     config_flags_fini(&f.flags);
 
     fixture_init(&f);
-    assert_int_equal(run(&f, "-u|127.0.0.1:1|--max-timeout=1m30s|--drain-timeout|0|"
+    assert_int_equal(run(&f, "-u|127.0.0.1:1|--max-timeout=1m30s|--default-timeout=5s|"
+                             "--cors-max-age=10m|--cors-private-network|--drain-timeout|0|"
                              "--header-timeout=2s|--body-grace=500ms|--stall-timeout=3s|"
                              "--keepalive-timeout=4s|--upstream-connect-timeout=5s|"
                              "--json-ignore-unknown|--log-level=debug|--descriptors=a.binpb|"
                              "--descriptors=b.binpb|--cors-origin=https://a.example"),
                      0);
     assert_int_equal(f.config.limits.max_timeout_ms, 90000);
+    assert_int_equal(f.config.limits.default_timeout_ms, 5000);
+    assert_int_equal(f.config.cors_max_age_ms, 600000);
+    assert_true(f.config.cors_private_network);
     assert_int_equal(f.config.limits.drain_timeout_ms, 0);
     assert_int_equal(f.config.limits.header_timeout_ms, 2000);
     assert_int_equal(f.config.limits.body_grace_ms, 500);

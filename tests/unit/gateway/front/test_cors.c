@@ -18,9 +18,11 @@ static void test_decisions(void **state)
     (void)state;
     static const char *const listed[] = {"https://app.example", "http://dev.example:5173"};
     static const char *const any[] = {"*"};
-    const struct cors_policy local = {NULL, 0, true}, public_none = {NULL, 0, false},
-                             public_list = {listed, 2, false}, local_list = {listed, 2, true},
-                             everyone = {any, 1, false}, local_any = {any, 1, true};
+    const struct cors_policy local = {.loopback_only = true}, public_none = {.max_age_s = 0},
+                             public_list = {listed, 2, false, 0, false},
+                             local_list = {listed, 2, true, 0, false},
+                             everyone = {any, 1, false, 0, false},
+                             local_any = {any, 1, true, 0, false};
     const struct {
         const struct cors_policy *policy;
         const char *origin, *host, *site, *mode;
@@ -80,8 +82,10 @@ static void test_decisions(void **state)
         {&local_any, "http://evil.example", "evil.example", NULL, NULL, CORS_ALLOWED_ANY},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct cors_request req = {field(rows[i].origin), field(rows[i].host), field(rows[i].site),
-                                   field(rows[i].mode)};
+        struct cors_request req = {.origin = field(rows[i].origin),
+                                   .host = field(rows[i].host),
+                                   .sec_fetch_site = field(rows[i].site),
+                                   .sec_fetch_mode = field(rows[i].mode)};
         enum cors_verdict got = cors_decide(rows[i].policy, &req);
         if (got != rows[i].verdict)
             print_error("row %zu: origin %s host %s: %d, not %d\n", i, rows[i].origin, rows[i].host,
@@ -107,11 +111,13 @@ static void test_preflight(void **state)
     (void)state;
     struct arena arena;
     struct metadata md;
+    struct cors_policy policy = {.max_age_s = 7200};
+    struct cors_request req = {.origin = SLICE("https://app.example"),
+                               .request_headers = SLICE("x-grpc-web, Content-Type"),
+                               .request_private_network = SLICE("true")};
     arena_init(&arena, NULL, 0, 1 << 16);
     metadata_init(&md, &arena, 1 << 16);
-    assert_int_equal(cors_preflight_fields(CORS_ALLOWED, SLICE("https://app.example"),
-                                           SLICE("x-grpc-web, Content-Type"), &md),
-                     0);
+    assert_int_equal(cors_preflight_fields(&policy, CORS_ALLOWED, &req, &md), 0);
     assert_field(&md, "vary", "Origin");
     assert_field(&md, "access-control-allow-origin", "https://app.example");
     assert_field(&md, "access-control-allow-credentials", "true");
@@ -123,12 +129,21 @@ static void test_preflight(void **state)
     static const char *const bad[] = {"a\r\nb: c", "a;b", "a\"b", "", "a(b"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         metadata_init(&md, &arena, 1 << 16);
-        assert_int_equal(cors_preflight_fields(CORS_ALLOWED_ANY, SLICE("https://a.example"),
-                                               slice_from_string(bad[i]), &md),
-                         0);
+        req.request_headers = slice_from_string(bad[i]);
+        assert_int_equal(cors_preflight_fields(&policy, CORS_ALLOWED_ANY, &req, &md), 0);
         assert_field(&md, "access-control-allow-headers", NULL);
         assert_field(&md, "access-control-allow-origin", "*");
         assert_field(&md, "access-control-allow-credentials", NULL);
+    }
+    policy.private_network = true;
+    policy.max_age_s = 0;
+    static const char *const asked[] = {"true", "True", "false", NULL};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        metadata_init(&md, &arena, 1 << 16);
+        req.request_private_network = field(asked[i]);
+        assert_int_equal(cors_preflight_fields(&policy, CORS_ALLOWED, &req, &md), 0);
+        assert_field(&md, "access-control-allow-private-network", i == 0 ? "true" : NULL);
+        assert_field(&md, "access-control-max-age", "0");
     }
     arena_fini(&arena);
 }

@@ -266,6 +266,34 @@ static void deadlines(void **state)
     assert_int_equal(trailer_status(), STATUS_INVALID_ARGUMENT);
 }
 
+static void the_configured_deadlines(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t default_ms, cap_ms;
+        const char *asked;
+        uint64_t wanted; /* 0: none */
+    } rows[] = {
+        {0, 0, NULL, 0},      {500, 0, NULL, 500},        {500, 300, NULL, 300},
+        {500, 0, "2S", 2000}, {500, 1000, "2S", 1000},    {500, 0, "1m", 1},
+        {0, 300, NULL, 300},  {0, 300, "99999999H", 300},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        config.limits.default_timeout_ms = rows[i].default_ms;
+        config.limits.max_timeout_ms = rows[i].cap_ms;
+        fake_exchange_init(&fx, &context, METHOD_POST, SQRT);
+        fake_exchange_header(&fx, "content-type", "application/grpc-web");
+        if (rows[i].asked)
+            fake_exchange_header(&fx, "grpc-timeout", rows[i].asked);
+        fake_exchange_open(&fx, &protocol_grpc_web);
+        fake_exchange_body(&fx, SLICE(NUMBER_16));
+        uint64_t deadline = fake_call_last()->deadline_ms, now = loop_now_ms(context.loop);
+        assert_int_equal(deadline, rows[i].wanted ? now + rows[i].wanted : 0);
+        if (i + 1 < sizeof rows / sizeof *rows)
+            fake_exchange_close(&fx);
+    }
+}
+
 static void metadata_passes_without_hop_by_hop_fields(void **state)
 {
     (void)state;
@@ -362,6 +390,7 @@ int main(void)
         SCENARIO(formats_pass_both_ways),
         SCENARIO(a_reply_torn_inside_a_message_is_broken_off),
         SCENARIO(deadlines),
+        SCENARIO(the_configured_deadlines),
         SCENARIO(metadata_passes_without_hop_by_hop_fields),
         SCENARIO(a_slow_browser_pauses_the_call),
         SCENARIO(a_full_upstream_pauses_the_upload),

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""--path-prefix: every protocol, the page and the documents below a path, and nothing beside it."""
+"""Settings that hold for every protocol: --path-prefix (the page and the documents too, and nothing beside it), deadlines,
+cross-origin answers."""
 import contextlib
+import time
 
-from harness import ROOT, SCHEMA, bridge, curl, equal, main, node_clients, run_scenarios, test
-from wire import answer, frame, number
+from harness import ROOT, SCHEMA, Gateway, bridge, curl, equal, main, node_clients, run_scenarios, test
+from wire import answer, frame, number, slow
 from ws import WebSocket
 
 PREFIX = "/api/v1"
-SQRT = "/Calculator/SquareRoot"
+SQRT, SLOW = "/Calculator/SquareRoot", "/Calculator/SlowSquareRoot"
+PAGE = "https://app.example"
 WEB, TEXT = "content-type: application/grpc-web+proto", "content-type: application/grpc-web-text"
 NODE_CLIENTS = {
     "grpc_web.mjs": ["unary", "server_stream", "error_with_details", "unknown_method"],
@@ -17,15 +20,16 @@ NODE_CLIENTS = {
 
 
 class Below:
-    def __init__(self, gateway):
+    def __init__(self, calculator, gateway):
+        self.calculator = calculator
         self.gateway, self.port = gateway, gateway.port("http")
         self.url = gateway.url + PREFIX
 
 
 @contextlib.contextmanager
 def below():
-    with bridge("--path-prefix", PREFIX) as (_, gateway):
-        yield Below(gateway)
+    with bridge("--path-prefix", PREFIX) as servers:
+        yield Below(*servers)
 
 
 @test()
@@ -89,6 +93,50 @@ def test_npm_clients(s):
     folder, environment = node_clients(), {"PROTO": str(ROOT / "proto/calculator.proto"), "SCHEMA": str(SCHEMA)}
     return sum(run_scenarios(["node", folder / client, s.url, *names], environment=environment)
                for client, names in NODE_CLIENTS.items())
+
+
+# --- deadlines ---
+
+def codes(gateway, *headers):
+    """The status of a call of 20 s in each protocol."""
+    message = slow(4, 20)
+    grpc_web = answer(curl(gateway.url + SLOW, frame(message), WEB, *headers).body)[1]["grpc-status"]
+    rest = curl(gateway.url + SLOW, '{"value":4,"delay":"20s"}', *headers).json()["code"]
+    connect = curl(gateway.url + SLOW, message, "content-type: application/proto", *headers).json()["code"]
+    with WebSocket(gateway.port("http"), SLOW) as ws:
+        fields = [h.split(": ") for h in headers if h.startswith("grpc")]
+        websocket = ws.start(*fields).request(message).half_close().answer()[2]["grpc-status"]
+    return int(grpc_web), rest, connect, int(websocket)
+
+
+@test(30)
+def test_deadlines(s):
+    asked = "grpc-timeout: 100m", "connect-timeout-ms: 100"
+    for flags, headers, least, most in (
+            (["--default-timeout", "400ms"], [], 1.6, 6),
+            (["--default-timeout", "10s"], asked, 0.4, 3),  # the client's own counts
+            (["--default-timeout", "10s", "--max-timeout", "200ms"], [], 0.8, 4),
+            (["--max-timeout", "200ms"], [], 0.8, 4)):
+        with Gateway(s.calculator.address, *flags) as gateway:
+            started = time.monotonic()
+            equal(codes(gateway, *headers), (4, 4, "deadline_exceeded", 4), f"statuses with {flags}")
+            elapsed = time.monotonic() - started
+            assert least < elapsed < most, f"four calls took {elapsed:.2f} s with {flags}"
+
+
+# --- cross-origin answers ---
+
+@test()
+def test_preflights(s):
+    asks = f"origin: {PAGE}", "access-control-request-method: POST", "access-control-request-private-network: true"
+    for flags, max_age, private in (([], "7200", None), (["--cors-max-age", "10m", "--cors-private-network"], "600", "true"),
+                                    (["--cors-max-age", "0"], "0", None)):
+        with Gateway(s.calculator.address, "--cors-origin", PAGE, *flags) as gateway:
+            reply = curl(gateway.url + SQRT, None, *asks, method="OPTIONS")
+            equal((reply.status, reply.headers["access-control-max-age"],
+                   reply.headers.get("access-control-allow-private-network")), (204, max_age, private), f"with {flags}")
+            refused = curl(gateway.url + SQRT, None, "origin: https://evil.example", *asks[1:], method="OPTIONS")
+            equal((refused.status, refused.headers.get("access-control-allow-private-network")), (403, None), "other origin")
 
 
 if __name__ == "__main__":
