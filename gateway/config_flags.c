@@ -113,6 +113,9 @@ const struct option config_flags_options[] = {
      MAX_MESSAGE_BYTES, AT(max_message_bytes), OPTION_NUMBER, 0, .key = "limits.max_message_bytes"},
     {"max-reply-bytes", "N", "Largest reply message, uncompressed (default 16777216).", NULL, 1,
      MAX_MESSAGE_BYTES, AT(max_reply_bytes), OPTION_NUMBER, 0, .key = "limits.max_reply_bytes"},
+    {"max-buffered-bytes", "N",
+     "Response bytes that may wait for slow clients, per worker (default 268435456).", NULL,
+     1 << 20, 0, AT(max_buffered_bytes), OPTION_NUMBER, 0, .key = "limits.max_buffered_bytes"},
     {"max-timeout", "D", "Cap on every call's deadline; 0: none (the default).", NULL, 0, 0,
      AT(max_timeout), OPTION_DURATION, 0, .key = "limits.max_timeout"},
     {"default-timeout", "D", "Deadline of calls whose client gave none; 0: none (the default).",
@@ -174,6 +177,7 @@ void config_flags_init(struct config_flags *flags)
         .path_prefix = config.path_prefix,
         .max_message_bytes = limits->max_message_bytes,
         .max_reply_bytes = limits->max_reply_bytes,
+        .max_buffered_bytes = limits->max_buffered_bytes,
         .max_timeout = limits->max_timeout_ms,
         .default_timeout = limits->default_timeout_ms,
         .cors_max_age = config.cors_max_age_ms,
@@ -332,6 +336,7 @@ static void apply_limits(const struct config_flags *flags, struct config_limits 
 {
     limits->max_message_bytes = flags->max_message_bytes;
     limits->max_reply_bytes = flags->max_reply_bytes;
+    limits->max_buffered_bytes = flags->max_buffered_bytes;
     limits->max_timeout_ms = flags->max_timeout;
     limits->default_timeout_ms = flags->default_timeout;
     limits->drain_timeout_ms = flags->drain_timeout;

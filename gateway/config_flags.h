@@ -21,6 +21,7 @@ struct config_flags {
     uint64_t keepalive_timeout, upstream_connect_timeout; /* ms */
     int console, log_format, log_level;                   /* places in their choices */
     uint64_t default_timeout, cors_max_age;               /* ms */
+    uint64_t max_buffered_bytes;
     bool cors_private_network;
     bool json_ignore_unknown;
     struct arena words; /* copies of what came from the environment */

@@ -78,6 +78,12 @@ static inline void metrics_sub(struct metrics *m, enum metric metric, uint64_t n
     metrics_add(m, metric, 0 - n);
 }
 
+/* What this worker has counted so far; the limit on waiting bytes is judged by it. */
+static inline uint64_t metrics_get(const struct metrics *m, enum metric metric)
+{
+    return m ? atomic_load_explicit(&m->values[metric], memory_order_relaxed) : 0;
+}
+
 /* One call finished.  `protocol` is a literal. */
 void metrics_call(struct metrics *m, const char *protocol, uint32_t code, uint64_t us,
                   uint64_t upstream_us);

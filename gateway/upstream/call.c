@@ -43,10 +43,21 @@ static void call_leave_stream(struct call *c)
     channel_abandon(c->channel, stream, complete, c->peer_ended ? H2_NO_ERROR : H2_CANCEL);
 }
 
+/* What waits for a paused caller counts like what waits in the front. */
+static void call_count_held(struct call *c)
+{
+    size_t held = c->place == CALL_OVER ? 0 : buf_len(&c->reply.held);
+    if (held == c->held_counted)
+        return;
+    metrics_add(c->up->metrics, METRIC_BUFFERED_BYTES, (uint64_t)held - (uint64_t)c->held_counted);
+    c->held_counted = held;
+}
+
 void call_drop(struct call *c)
 {
     call_leave_stream(c);
     call_enter(c, CALL_OVER);
+    call_count_held(c);
     reply_stop(&c->reply);
     list_remove(&c->wait);
     list_remove(&c->open);
@@ -86,6 +97,7 @@ static void call_go_on(struct call *c, size_t taken)
 {
     if (c->place == CALL_OVER)
         return;
+    call_count_held(c);
     if (reply_done(&c->reply))
         call_finish(c);
     else if (taken > 0 && c->stream)

@@ -72,6 +72,7 @@ struct call {
     struct channel *channel; /* of the stream; when FALLEN: it was */
     struct h2_stream *stream;
     uint64_t bytes_before; /* channel_bytes_out() when the stream started */
+    size_t held_counted;   /* of the reply's held bytes, in METRIC_BUFFERED_BYTES */
     uint64_t deadline_ms;
     uint64_t start_us, end_us; /* first stream, status; 0: not yet */
     struct timer deadline;

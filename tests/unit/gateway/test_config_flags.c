@@ -73,17 +73,20 @@ static void every_option_reaches_its_field(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f);
-    assert_int_equal(run(&f,
-                         "--upstream=127.0.0.1:1|--listen|0.0.0.0:0|--listen|127.0.0.1:81|"
-                         "--admin|off|--workers=3|--max-message-bytes|100|--max-reply-bytes=200|"
-                         "--path-prefix=/api/v1.2|--console|off|--log-format=json|--log-level=off"),
-                     0);
+    assert_int_equal(
+        run(&f,
+            "--upstream=127.0.0.1:1|--listen|0.0.0.0:0|--listen|127.0.0.1:81|"
+            "--admin|off|--workers=3|--max-message-bytes|100|--max-reply-bytes=200|"
+            "--path-prefix=/api/"
+            "v1.2|--max-buffered-bytes=2097152|--console|off|--log-format=json|--log-level=off"),
+        0);
     assert_int_equal(f.config.listen_count, 2);
     assert_false(f.config.loopback_only);
     assert_false(f.config.admin_on);
     assert_int_equal(f.config.workers, 3);
     assert_int_equal(f.config.limits.max_message_bytes, 100);
     assert_int_equal(f.config.limits.max_reply_bytes, 200);
+    assert_int_equal(f.config.limits.max_buffered_bytes, 2097152);
     assert_string_equal(f.config.path_prefix, "/api/v1.2");
     assert_int_equal(f.config.console, SWITCH_OFF);
     assert_int_equal(f.config.log_format, LOG_FORMAT_JSON);

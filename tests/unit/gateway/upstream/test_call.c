@@ -310,6 +310,8 @@ static void pause_bounds_memory(void **state)
         size_t stuck = h2_stream_queued(p->streams[0].stream);
         assert_in_range(stuck, MESSAGES * 1005 - (1 << 20) - (64 << 10), MESSAGES * 1005);
         assert_int_equal(h.statuses, 0);
+        /* What is held counts as waiting for the client. */
+        assert_in_range(peer_metric(p, METRIC_BUFFERED_BYTES), (1 << 20) - (64 << 10), 1 << 20);
         if (!frames)
             assert_int_equal(h.messages, 1);
         /* One message a turn: each pauses again. */
@@ -323,6 +325,33 @@ static void pause_bounds_memory(void **state)
         assert_int_equal(frames ? h.frame_bytes : h.message_bytes,
                          MESSAGES * (frames ? 1005 : 1000));
         assert_string_equal(h.trailer, "end");
+        assert_int_equal(peer_metric(p, METRIC_BUFFERED_BYTES), 0);
+        peer_free(p);
+    }
+}
+
+/* Nothing is held for a call that is over, however it ended. */
+static void held_bytes_stop_counting(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        struct peer *p = peer_new();
+        p->hold = true;
+        peer_start(p);
+        STEP_UNTIL(p, upstream_ready(p->up));
+        struct heard h = {0};
+        ping(p, &h, &frame_events);
+        call_pause(h.call);
+        STEP_UNTIL(p, p->streams_len == 1);
+        stream_head(&p->streams[0]);
+        stream_messages(&p->streams[0], 3);
+        STEP_UNTIL(p, peer_metric(p, METRIC_BUFFERED_BYTES) == 3 * 1005);
+        if (way == 0)
+            call_cancel(h.call);
+        else
+            h2_stream_reset(p->streams[0].stream, H2_INTERNAL_ERROR);
+        STEP_UNTIL(p, way == 0 || h.statuses);
+        assert_int_equal(peer_metric(p, METRIC_BUFFERED_BYTES), 0);
         peer_free(p);
     }
 }
@@ -480,6 +509,7 @@ int main(void)
         cmocka_unit_test(deadline_in_the_queue),
         cmocka_unit_test(cancel_in_each_state),
         cmocka_unit_test(pause_bounds_memory),
+        cmocka_unit_test(held_bytes_stop_counting),
         cmocka_unit_test(status_waits_for_held_bytes),
         cmocka_unit_test(failure_does_not_wait),
         cmocka_unit_test(reset_statuses),
