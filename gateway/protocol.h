@@ -2,15 +2,16 @@
  * a protocol.
  *
  * Order of calls: open, on_body any number of times (never while paused), on_body_end at most once,
- * on_writable after exchange_write() answered false, close exactly once and last: the response has
- * been sent or the client is gone.  After close no exchange_*() may be called with this exchange; a
- * call still running must be cancelled in it.
+ * on_writable after exchange_write() answered false, on_fail at most once, close exactly once and
+ * last: the response has been sent or the client is gone.  After close no exchange_*() may be
+ * called with this exchange; a call still running must be cancelled in it.
  *
  * A protocol that has ended every response when open() returns hears of nothing more and needs none
  * of the callbacks; one that only upgrades needs no on_body_end, one that writes
  * and ends its response in one event no on_writable. */
 #pragma once
 #include "gateway/exchange.h"
+#include "grpc/status.h"
 
 struct protocol {
     const char *name; /* label of logs and metrics */
@@ -22,6 +23,9 @@ struct protocol {
     void (*on_body)(struct exchange *ex, void *state, struct slice data);
     void (*on_body_end)(struct exchange *ex, void *state);
     void (*on_writable)(struct exchange *ex, void *state);
+    /* The front cannot go on with a response that has not ended: *st says why and is its status.
+     * Optional; without it the connection just ends. */
+    void (*on_fail)(struct exchange *ex, void *state, const struct status *st);
     void (*close)(struct exchange *ex, void *state);
 };
 

@@ -14,6 +14,8 @@
 /* What other threads ask of a worker; flags of worker.asked. */
 enum { ASK_DRAIN = 1, ASK_CANCEL = 2 };
 
+enum { FAREWELL_MS = 500 }; /* for last words to reach the clients */
+
 struct worker {
     struct context ctx;
     struct h2_conn_set conns;
@@ -27,7 +29,26 @@ struct worker {
     atomic_bool upstream_ready, idle;
     uint64_t lines_lost;   /* already counted in the metrics */
     struct routes *routes; /* the reference behind ctx.routes */
+    struct timer farewell;
+    bool going_away;
 };
+
+static void on_farewell_over(void *arg)
+{
+    struct worker *w = arg;
+    loop_stop(w->ctx.loop);
+}
+
+/* Ends what the drain did not wait for; on_turn_end() stops the loop when nothing is open. */
+static void worker_go_away(struct worker *w)
+{
+    w->going_away = true;
+    w->farewell = (struct timer){.on_expire = on_farewell_over, .arg = w};
+    if (front_go_away(w->front))
+        loop_timer_set(w->ctx.loop, &w->farewell, loop_now_ms(w->ctx.loop) + FAREWELL_MS);
+    else
+        loop_stop(w->ctx.loop);
+}
 
 static void on_wake(void *arg)
 {
@@ -43,8 +64,8 @@ static void on_wake(void *arg)
         w->ctx.draining = true;
         front_drain(w->front);
     }
-    if (asked & ASK_CANCEL)
-        loop_stop(w->ctx.loop);
+    if ((asked & ASK_CANCEL) && !w->going_away)
+        worker_go_away(w);
 }
 
 /* Last hook of a turn: the log leaves in one write; a drained worker with nothing open ends. */

@@ -153,6 +153,11 @@ static uint64_t check_body(struct connection *conn, const char **why)
             *why = "unwanted upload took too long";
         return conn->since_ms + DISCARD_MS < next ? conn->since_ms + DISCARD_MS : next;
     }
+    if (conn->stuck) {
+        if (now - conn->progress_ms >= limits_of(conn)->stall_timeout_ms)
+            conn->all->on_stuck(conn);
+        return next;
+    }
     if (conn->slow_allowed || conn->held) {
         conn->progress_ms = now;
         return next;

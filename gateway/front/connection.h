@@ -29,6 +29,8 @@ struct connections {
     void (*on_first_byte)(void *arg, struct connection *conn);
     /* A parked connection must be looked at: its client left or its time is up. */
     void (*on_unpark)(struct connection *conn);
+    /* A connection has been stuck for too long. */
+    void (*on_stuck)(struct connection *conn);
     /* A place became free. */
     void (*on_release)(void *arg);
     void *arg;
@@ -56,6 +58,7 @@ struct connection {
     bool gone;         /* the client left or was cut off: end it at the next occasion */
     bool slow_allowed; /* no minimum rate for this upload */
     bool held;         /* the protocol paused the upload: no rate either */
+    bool stuck;        /* it waits for the response to leave, which waits for the upload's end */
     bool discarding;   /* the upload is read and dropped */
     bool tcp;          /* not a unix socket */
     char peer[64];     /* for log and x-forwarded-for: "127.0.0.1:4321"; cut if longer */

@@ -201,9 +201,11 @@ static bool is_upgradable(const struct exchange *ex)
     return fw->method == METHOD_GET && !fw->http_1_0 && !body;
 }
 
+/* Of the bytes that wait for slow clients, here and behind paused calls. */
 static bool over_memory(const struct exchanges *all, size_t percent)
 {
-    return all->buffered / percent >= all->ctx->config->limits.max_buffered_bytes / 100;
+    return metrics_get(all->ctx->metrics, METRIC_BUFFERED_BYTES) / percent >=
+           all->ctx->config->limits.max_buffered_bytes / 100;
 }
 
 static void exchange_choose_protocol(struct exchange *ex)
@@ -349,10 +351,8 @@ void exchange_upgrade(struct exchange *ex, struct slice name, const struct metad
 
 static void exchange_count_buffered(struct exchange *ex, size_t before)
 {
-    struct exchanges *all = ex->all;
-    size_t now = buf_len(&ex->out);
-    all->buffered += now - before;
-    metrics_add(all->ctx->metrics, METRIC_BUFFERED_BYTES, (uint64_t)now - (uint64_t)before);
+    metrics_add(ex->all->ctx->metrics, METRIC_BUFFERED_BYTES,
+                (uint64_t)buf_len(&ex->out) - (uint64_t)before);
 }
 
 bool exchange_write(struct exchange *ex, struct slice data)
@@ -371,10 +371,10 @@ bool exchange_write(struct exchange *ex, struct slice data)
     size_t limit = ex->hold ? EXCHANGE_HOLD : EXCHANGE_HIGH_WATER;
     bool full = buf_len(&ex->out) >= limit;
     ex->hold = ex->hold && !full;
-    if (ex->reply == REPLY_HEAD && !ex->hold)
-        ex->all->wake(ex);
     /* Who was told "full" once is told when there is room, whatever is written until then. */
     ex->blocked |= full;
+    if (ex->reply == REPLY_HEAD && !ex->hold)
+        ex->all->wake(ex);
     return !ex->blocked;
 }
 
@@ -449,9 +449,11 @@ void exchange_take_body_end(struct exchange *ex)
         ex->protocol->on_body_end(ex, ex->state);
 }
 
+/* A client stream has no length of its own either; its time is limited. */
 bool exchange_discarded_too_much(const struct exchange *ex)
 {
-    return ex->discarded > DISCARD_MAX * ex->all->ctx->config->limits.max_message_bytes + SLACK;
+    return !ex->upload_slow &&
+           ex->discarded > DISCARD_MAX * ex->all->ctx->config->limits.max_message_bytes + SLACK;
 }
 
 void exchange_commit(struct exchange *ex)
@@ -529,6 +531,14 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
     log_end(log);
 }
 
+bool exchange_fail(struct exchange *ex, const struct status *st)
+{
+    bool running = ex->reply == REPLY_NONE || ex->reply == REPLY_HEAD;
+    if (running && ex->protocol && ex->protocol->on_fail)
+        ex->protocol->on_fail(ex, ex->state, st);
+    return ex->reply == REPLY_ENDED || ex->reply == REPLY_ABORTED;
+}
+
 void exchange_close(struct exchange *ex)
 {
     struct exchanges *all = ex->all;
@@ -542,7 +552,6 @@ void exchange_close(struct exchange *ex)
                      ex->outcome.code, us, ex->outcome.upstream_us);
     exchange_log(ex, us);
     metrics_sub(all->ctx->metrics, METRIC_EXCHANGES_OPEN, 1);
-    all->buffered -= buf_len(&ex->out);
     metrics_sub(all->ctx->metrics, METRIC_BUFFERED_BYTES, buf_len(&ex->out));
     buf_reset(&ex->out, KEEP_OUT);
     arena_fini(&ex->arena);

@@ -40,7 +40,6 @@ struct exchanges {
     struct slice path_prefix;
     struct list spare; /* closed ones, kept for the next */
     size_t spare_count;
-    size_t buffered; /* bytes in all output buffers */
     bool quiet;
     void (*wake)(struct exchange *ex); /* the front's */
 };
@@ -99,6 +98,15 @@ bool exchange_discarded_too_much(const struct exchange *ex);
 void exchange_commit(struct exchange *ex);
 /* Moves up to len waiting bytes to `to`; may call the protocol's on_writable. */
 size_t exchange_take_output(struct exchange *ex, void *to, size_t len);
+/* The response cannot go on: has the protocol end it with *st, if it can.  False when it cannot:
+ * the connection is to be ended. */
+bool exchange_fail(struct exchange *ex, const struct status *st);
+/* Neither half can go on: the upload is paused, and the response, which is full, leaves only when
+ * the upload is complete. */
+static inline bool exchange_stuck(const struct exchange *ex)
+{
+    return ex->upload_paused && ex->blocked && !ex->committed;
+}
 /* All waiting body bytes; those of a complete response stay until exchange_close(). */
 struct slice exchange_output(const struct exchange *ex);
 /* The first len of them have been sent; may call the protocol's on_writable. */

@@ -46,10 +46,32 @@ int front_listen_fd(struct front *front, int listener)
     return acceptor_listen(&front->acceptor, listener);
 }
 
+/* True when an exchange ends by it. */
+static bool end_exchanges(struct front *front, bool only_silent)
+{
+    struct status st;
+    bool any = false;
+    status_set(&st, STATUS_UNAVAILABLE, "the gateway shuts down");
+    LIST_EACH(node, &front->connections.busy)
+    {
+        struct exchange *ex = LIST_ENTRY(node, struct connection, node)->ex;
+        bool silent = ex && ex->upgraded && ex->bytes_in == 0;
+        if (ex && (silent || !only_silent))
+            any |= exchange_fail(ex, &st);
+    }
+    return any;
+}
+
 void front_drain(struct front *front)
 {
     acceptor_drain(&front->acceptor);
     connections_drain(&front->connections);
+    end_exchanges(front, true);
+}
+
+bool front_go_away(struct front *front)
+{
+    return end_exchanges(front, false);
 }
 
 bool front_idle(const struct front *front)

@@ -18,10 +18,14 @@ struct front_options {
 struct front *front_new(struct context *ctx, const struct front_options *options);
 /* Accepts on `listener` (non-blocking; ownership passes, also on failure).  0 or -ENOMEM. */
 int front_listen_fd(struct front *front, int listener);
-/* Accepts what waits in the listeners' queues, then closes them; ends idle connections; responses
- * from now on carry "Connection: close".  Closing a SO_REUSEPORT listener resets what is still
- * queued in it: that is why the queue is emptied first. */
+/* Accepts what waits in the listeners' queues, then closes them; ends idle connections, and
+ * upgraded ones over which nothing has come yet; responses from now on carry "Connection: close".
+ * Closing a SO_REUSEPORT listener resets what is still queued in it: that is why the queue is
+ * emptied first. */
 void front_drain(struct front *front);
+/* Behind the drain: ends every exchange with UNAVAILABLE, as far as its protocol can, so that the
+ * loop has something to send.  False when there was none: nothing to wait for. */
+bool front_go_away(struct front *front);
 /* No connection is open. */
 bool front_idle(const struct front *front);
 /* Ends what is open (protocol.close() runs for each exchange) and frees.  Must not be called from

@@ -123,10 +123,29 @@ static void http1_unpark(struct connection *conn)
     http1_run_soon(h);
 }
 
+/* What the limits of an upload have to know. */
+static void note_upload(struct connection *conn, const struct exchange *ex)
+{
+    conn->slow_allowed = ex->upload_slow;
+    conn->held = ex->upload_paused;
+    conn->stuck = exchange_stuck(ex);
+}
+
+/* Servers may stop reading while their replies are not read. */
+static void on_stuck(struct connection *conn)
+{
+    struct status st;
+    status_set(&st, STATUS_RESOURCE_EXHAUSTED,
+               "replies wait for the end of the request, as they do over HTTP/1.1, and the "
+               "upstream takes no more of it meanwhile: send less at once, or use a WebSocket");
+    if (!exchange_fail(conn->ex, &st))
+        connection_cut(conn, "request and response wait for each other");
+}
+
 static void on_wake(struct exchange *ex)
 {
     struct connection *conn = ex->connection;
-    conn->held = ex->upload_paused;
+    note_upload(conn, ex);
     if (conn->parked || conn->tunnel)
         http1_unpark(conn);
     else if (conn->waiting)
@@ -335,9 +354,8 @@ static void http1_start_phase(struct connection *conn, const struct exchange *ex
     connection_set_phase(conn, body ? CONNECTION_BODY : CONNECTION_WAITING);
     if (body)
         connection_watch(conn);
-    conn->slow_allowed = ex->upload_slow;
     conn->discarding = false;
-    conn->held = ex->upload_paused;
+    note_upload(conn, ex);
 }
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
@@ -374,8 +392,7 @@ static enum MHD_Result http1_body(struct http1 *h, struct exchange *ex, struct s
     struct connection *conn = ex->connection;
     size_t taken = exchange_take_body(ex, data);
     *left = data.len - taken;
-    conn->held = ex->upload_paused;
-    conn->slow_allowed = ex->upload_slow;
+    note_upload(conn, ex);
     if (ex->reply == REPLY_ABORTED || exchange_discarded_too_much(ex))
         return MHD_NO;
     if (taken == 0) {
@@ -547,6 +564,7 @@ struct http1 *http1_new(struct connections *all, struct exchanges *exchanges)
         return NULL;
     }
     all->on_unpark = http1_unpark;
+    all->on_stuck = on_stuck;
     exchanges->wake = on_wake;
     return h;
 }

@@ -261,6 +261,14 @@ static void connect_stream_on_writable(struct exchange *ex, void *state)
         call_resume(s->c.call);
 }
 
+static void connect_stream_on_fail(struct exchange *ex, void *state, const struct status *st)
+{
+    (void)ex;
+    struct connect_stream *s = state;
+    s->c.failure = *st;
+    stream_fail(s);
+}
+
 static void connect_stream_close(struct exchange *ex, void *state)
 {
     (void)ex;
@@ -278,5 +286,6 @@ const struct protocol protocol_connect_stream = {
     .on_body = connect_stream_on_body,
     .on_body_end = connect_stream_on_body_end,
     .on_writable = connect_stream_on_writable,
+    .on_fail = connect_stream_on_fail,
     .close = connect_stream_close,
 };

@@ -251,6 +251,14 @@ static void connect_unary_on_body_end(struct exchange *ex, void *state)
     buf_fini(&u->body);
 }
 
+static void connect_unary_on_fail(struct exchange *ex, void *state, const struct status *st)
+{
+    (void)ex;
+    struct connect_unary *u = state;
+    u->c.failure = *st;
+    unary_fail(u);
+}
+
 static void connect_unary_close(struct exchange *ex, void *state)
 {
     (void)ex;
@@ -267,5 +275,6 @@ const struct protocol protocol_connect_unary = {
     .open = connect_unary_open,
     .on_body = connect_unary_on_body,
     .on_body_end = connect_unary_on_body_end,
+    .on_fail = connect_unary_on_fail,
     .close = connect_unary_close,
 };

@@ -393,6 +393,14 @@ static void grpc_web_on_writable(struct exchange *ex, void *state)
         call_resume(gw->call);
 }
 
+static void grpc_web_on_fail(struct exchange *ex, void *state, const struct status *st)
+{
+    (void)ex;
+    struct grpc_web *gw = state;
+    gw->failure = *st;
+    grpc_web_fail(gw);
+}
+
 static void grpc_web_close(struct exchange *ex, void *state)
 {
     struct grpc_web *gw = state;
@@ -416,5 +424,6 @@ const struct protocol protocol_grpc_web = {
     .on_body = grpc_web_on_body,
     .on_body_end = grpc_web_on_body_end,
     .on_writable = grpc_web_on_writable,
+    .on_fail = grpc_web_on_fail,
     .close = grpc_web_close,
 };

@@ -336,20 +336,26 @@ static bool on_write(void *arg, struct slice bytes)
     return exchange_write(gw->ex, bytes);
 }
 
+/* Ends the call with gw->failure; Close is still to be sent. */
+static void fail_before_close(struct grpc_websocket *gw, bool tell)
+{
+    bool mid_frame = gw->call && call_reply_mid_frame(gw->call);
+    give_up(gw);
+    gw->phase = PHASE_FINISHED;
+    if (tell && !mid_frame)
+        send_trailers(gw, &gw->failure, NULL);
+}
+
 /* Only a message that is too large deserves a status: its sender speaks the protocol. */
 static void on_fail(void *arg, enum websocket_code code, const char *reason)
 {
     struct grpc_websocket *gw = arg;
     if (gw->phase == PHASE_FINISHED)
         return;
-    bool mid_frame = gw->call && call_reply_mid_frame(gw->call);
     status_set(&gw->failure,
                code == WEBSOCKET_TOO_BIG ? STATUS_RESOURCE_EXHAUSTED : STATUS_INTERNAL, "%s",
                reason);
-    give_up(gw);
-    gw->phase = PHASE_FINISHED;
-    if (code == WEBSOCKET_TOO_BIG && !mid_frame)
-        send_trailers(gw, &gw->failure, NULL);
+    fail_before_close(gw, code == WEBSOCKET_TOO_BIG);
 }
 
 static void on_close(void *arg, uint16_t code)
@@ -514,6 +520,19 @@ static void grpc_websocket_on_writable(struct exchange *ex, void *state)
         call_resume(gw->call);
 }
 
+/* The front fails a WebSocket only when the gateway goes away (RFC 6455 section 7.4.1). */
+static void grpc_websocket_on_fail(struct exchange *ex, void *state, const struct status *st)
+{
+    (void)ex;
+    struct grpc_websocket *gw = state;
+    if (gw->phase != PHASE_FINISHED) {
+        gw->failure = *st;
+        fail_before_close(gw, true);
+        websocket_close(&gw->ws, WEBSOCKET_GOING_AWAY, st->text);
+    }
+    end(gw);
+}
+
 static void grpc_websocket_close(struct exchange *ex, void *state)
 {
     struct grpc_websocket *gw = state;
@@ -533,5 +552,6 @@ const struct protocol protocol_websocket = {
     .open = grpc_websocket_open,
     .on_body = grpc_websocket_on_body,
     .on_writable = grpc_websocket_on_writable,
+    .on_fail = grpc_websocket_on_fail,
     .close = grpc_websocket_close,
 };

@@ -222,6 +222,14 @@ static void rest_on_writable(struct exchange *ex, void *state)
         call_resume(r->call);
 }
 
+static void rest_on_fail(struct exchange *ex, void *state, const struct status *st)
+{
+    (void)ex;
+    struct rest *r = state;
+    r->failure = *st;
+    rest_reply_fail(r, 0, NULL);
+}
+
 static void rest_close(struct exchange *ex, void *state)
 {
     struct rest *r = state;
@@ -247,5 +255,6 @@ const struct protocol protocol_rest = {
     .on_body = rest_on_body,
     .on_body_end = rest_on_body_end,
     .on_writable = rest_on_writable,
+    .on_fail = rest_on_fail,
     .close = rest_close,
 };

@@ -9,6 +9,7 @@
 /* Close codes (RFC 6455 section 7.4.1). */
 enum websocket_code {
     WEBSOCKET_NORMAL = 1000,
+    WEBSOCKET_GOING_AWAY = 1001,
     WEBSOCKET_PROTOCOL_ERROR = 1002,
     WEBSOCKET_UNSUPPORTED_DATA = 1003,
     WEBSOCKET_NO_CODE = 1005, /* the Close frame carried none; never sent */

@@ -11,7 +11,7 @@ from harness import (CLIENTS, SCHEMA, Calculator, Gateway, Late, Server, bridge,
                      python_clients, run, test, wait_for)
 from peers import (END_STREAM, DATA, GOAWAY, RST_STREAM, SETTINGS, H2Peer, Peer, connect, finish_call, h2_frame, head,
                    leave_fin, leave_half_closed, leave_rst, load, reply_head, reply_trailers, start_call)
-from wire import factors, flood, frame, number, slow
+from wire import answer, factors, flood, frame, number, slow
 
 OPEN, STARTED = "drawbridge_upstream_calls_open", "drawbridge_upstream_calls_total"
 ROOT_OF_16 = ("/Calculator/SquareRoot", frame(number(16)))
@@ -352,6 +352,105 @@ def test_slow_reader_keeps_memory_flat():
         leave_rst(s)
 
 
+def slow_reader(gateway):
+    """A stream that nobody reads."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(("127.0.0.1", gateway.port("http")))
+    body = frame(flood(2_000, 60_000))
+    s.sendall(head("/Calculator/Flood", len(body)) + body)
+    return s
+
+
+def settled_buffers(gateway):
+    """The bytes that wait when nothing moves any more."""
+    seen = []
+
+    def settled():
+        seen.append(gateway.metric("drawbridge_buffered_bytes"))
+        return len(set(seen[-20:])) == 1 and len(seen) > 20
+    wait_for(lambda: f"all readers are blocked: {seen[-40:]}", settled, 20)
+    return seen[-1]
+
+
+@test(120)
+def test_memory_of_slow_readers_is_limited():
+    """What paused calls hold counts: near the limit connections are not kept alive, at the limit requests are refused."""
+    limit = 48 << 20  # a reader is about 2 % of it: fine enough to stop between two bounds
+    answers = {}
+    with bridge("--max-buffered-bytes", limit, workers=1) as (_, gateway):
+        readers = [slow_reader(gateway) for _ in range(36)]
+        for _ in range(60):
+            share = settled_buffers(gateway) / limit
+            reply = curl(gateway.url + "/Calculator/SquareRoot", '{"value":16}')
+            wanted = (503, "close") if share >= 0.95 else (200, "close") if share >= 0.92 else (200, "")
+            if min(abs(share - bound) for bound in (0.92, 0.95)) > 0.001:
+                equal((reply.status, reply.headers.get("connection", "").lower()), wanted, f"answer at {share:.1%}")
+                answers[wanted] = reply
+            if len(answers) == 3:
+                break
+            if share < 0.95:
+                readers.append(slow_reader(gateway))
+            else:
+                leave_rst(readers.pop())
+        equal(len(answers), 3, f"of kept alive, closed and refused were seen: {sorted(answers)}")
+        refused = answers[503, "close"].json()
+        assert refused["code"] == 14 and "slow clients" in refused["message"], refused
+        for s in readers:
+            leave_rst(s)
+        wait_for("it serves again", lambda: curl(gateway.url + "/v1/sqrt/16").status == 200)
+
+
+# --- calls that stream in both directions over HTTP/1.1, where the response waits for the end of the request ---
+
+def upload(gateway, path, content_type, piece, most, *more):
+    """Sends the piece over and over, `most` bytes in all; the response."""
+    s = connect(gateway, 15)
+    s.sendall(head(path, content_type=content_type).replace(b"\r\n\r\n", b"\r\n" + "".join(m + "\r\n" for m in more).encode()
+                                                            + b"\r\n"))
+    chunk = b"%x\r\n%s\r\n" % (len(piece), piece)
+    greatest = 0
+    for n in range(most // len(piece)):
+        s.sendall(chunk)
+        if n % 100 == 99:
+            greatest = max(greatest, gateway.metric("drawbridge_buffered_bytes"))
+    s.sendall(b"0\r\n\r\n")
+    reply = http.client.HTTPResponse(s)
+    reply.begin()
+    body = reply.read()
+    s.close()
+    assert greatest < 2 << 20, f"{greatest} bytes were buffered"
+    return reply.status, body
+
+
+@test(60)
+def test_upload_and_replies_that_wait_for_each_other():
+    """The service stops reading because its replies are not read: a status after the stall time-out, and flat memory."""
+    numbers = frame(number(1)) * 6500
+    with bridge("--stall-timeout", "1s", workers=1) as (calculator, gateway):
+        started = time.monotonic()
+        status, body = upload(gateway, "/Calculator/RunningTotal", "application/grpc-web+proto", numbers, 100 << 20)
+        trailers = answer(body)[1]
+        equal((status, trailers["grpc-status"]), (200, "8"), "gRPC-Web")
+        assert "WebSocket" in trailers["grpc-message"], trailers
+        assert time.monotonic() - started < 15
+        status, body = upload(gateway, "/Calculator/RunningTotal", "application/connect+proto", numbers, 20 << 20)
+        assert status == 200 and b'"code":"resource_exhausted"' in body[-400:], body[-400:]
+        status, body = upload(gateway, "/v1/total", "application/x-ndjson", b'{"value":1}\n' * 5000, 20 << 20,
+                              "accept: application/x-ndjson")
+        assert status == 200 and b'{"error":{"code":8,' in body[-400:], body[-400:]
+        wait_for("the backend sees three cancellations", lambda: len(calculator.calls("RunningTotal", "CANCELLED")) == 3)
+
+
+@test(30)
+def test_upload_whose_replies_fit():
+    """Half-duplex calls go on as long as the service reads."""
+    with bridge("--stall-timeout", "1s", workers=1) as (_, gateway):
+        status, body = upload(gateway, "/Calculator/RunningTotal", "application/grpc-web+proto", frame(number(1)) * 1000, 300_000)
+        messages, trailers = answer(body)
+        equal((status, len(messages), trailers["grpc-status"]), (200, 30_000, "0"), "answer")
+
+
 # --- signals ---
 
 @test(40)
@@ -394,11 +493,16 @@ def test_drain_timeout():
     with Calculator() as calculator, Gateway(calculator.address, "--drain-timeout", "600ms") as gateway:
         s = start_call(gateway, "/Calculator/SlowSquareRoot", LONG)
         wait_open(gateway, 1)
+        stream = start_call(gateway, "/Calculator/PrimeFactors", frame(factors(2 ** 60, 0.1)))
         first = time.monotonic()
         gateway.terminate()
+        equal(finish_call(s), ([], {"grpc-status": "14", "grpc-message": "the gateway shuts down"}), "answer")
+        messages, trailers = finish_call(stream)
+        assert messages and trailers["grpc-status"] == "14", (messages, trailers)
         equal(gateway.wait(5), 0, f"exit status: {gateway.log()[-500:]}")
         assert 0.5 < time.monotonic() - first < 3, time.monotonic() - first
         s.close()
+        stream.close()
 
 
 @test()

@@ -205,7 +205,7 @@ def test_a_slow_reader_keeps_memory_flat(s):
         peer.sendall(b"GET /v1/flood?count=1000000000&size=10000 HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n")
         wait_for("a full buffer", lambda: s.metric("drawbridge_buffered_bytes") > 30_000)
         time.sleep(0.3)
-        assert s.metric("drawbridge_buffered_bytes") < 1_000_000, s.metrics()
+        assert s.metric("drawbridge_buffered_bytes") < 2 << 20, s.metrics()
     s.assert_nothing_live()
 
 

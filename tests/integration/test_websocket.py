@@ -336,14 +336,14 @@ def test_slow_reader(s):
         ws.start().request(flood(4096, 65536)).half_close()
         wait_for("a full buffer", lambda: s.gateway.metric("drawbridge_buffered_bytes") > 60000)
         time.sleep(0.5)
-        assert s.gateway.metric("drawbridge_buffered_bytes") < 1 << 20
+        assert s.gateway.metric("drawbridge_buffered_bytes") < 2 << 20
         with s.open(SQRT) as other:
             equal(other.start().request(number(16)).half_close().answer()[1], [number(4)], "reply to another client")
         received = 0
         ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         while received < 16 << 20:
             received += len(ws.receive()[1])
-        assert s.gateway.metric("drawbridge_buffered_bytes") < 1 << 20
+        assert s.gateway.metric("drawbridge_buffered_bytes") < 2 << 20
     wait_for("the call is cancelled", lambda: s.cancelled("Flood") >= 1)
     s.gateway.assert_nothing_live()
 
@@ -355,7 +355,7 @@ def test_slow_upstream(s):
         sent = pour(ws.start(), ws_frame(b"\0" + frame(number(1)) * 6000), 256 << 20)
         # It answers each number, and nobody reads the answers.
         assert sent < 128 << 20, f"{sent} bytes were taken"
-        assert s.gateway.metric("drawbridge_buffered_bytes") < 1 << 20
+        assert s.gateway.metric("drawbridge_buffered_bytes") < 2 << 20
     s.gateway.assert_nothing_live()
 
 
@@ -406,13 +406,34 @@ def test_drain(s):
             equal(ws.close_code(), 1000, "close code")
             ws.close()
         gateway.wait(5)
-    with Gateway(s.calculator.address, "--drain-timeout", "300ms") as gateway:
-        with WebSocket(gateway.port("http"), TOTAL) as ws, WebSocket(gateway.port("http"), FLOOD) as full:
+
+
+@test(30)
+def test_drain_timeout(s):
+    """What is still open then hears the status UNAVAILABLE and Close 1001; one that reads nothing does not hold up the end."""
+    with Gateway(s.calculator.address, "--drain-timeout", "500ms") as gateway:
+        port = gateway.port("http")
+        with WebSocket(port, TOTAL) as ws, WebSocket(port, FLOOD, receive_buffer=4096) as full, WebSocket(port, SQRT) as silent:
             ws.start().request(number(1))
             full.start().request(flood(10000, 65536)).half_close()
-            ws.message()
+            equal((ws.message()[0][0], total_of(ws.message()[0][1])), (0x80, 1), "first answer")
+            wait_for("a full buffer", lambda: gateway.metric("drawbridge_buffered_bytes") > 60000)
+            started = time.monotonic()
             gateway.terminate()
-            gateway.wait(5)
+            goes_away(silent.accepted())  # no call has begun on it: it would only hold up the drain
+            assert time.monotonic() - started < 0.4, "a WebSocket without a call waited for the drain's end"
+            goes_away(ws)
+            assert time.monotonic() - started >= 0.4, "a call in progress was not waited for"
+            equal(gateway.wait(5), 0, "exit status")
+            assert time.monotonic() - started < 2.5, time.monotonic() - started
+
+
+def goes_away(ws):
+    block = ws.message()
+    assert block[0][0] == 0x80 and b"grpc-status:14\r\n" in block[0][1], block
+    equal(ws.close_code(), 1001, "close code")
+    ws.close(1001)
+    assert ws.at_end()
 
 
 # --- many ---

@@ -72,6 +72,19 @@ static void a_failure_before_any_header_still_has_a_trailer(void **state)
     expect_body(SLICE("\x80\0\0\0\x23grpc-status:14\r\ngrpc-message:gone\r\n"));
 }
 
+static void the_front_can_fail_it(void **state)
+{
+    (void)state;
+    struct status st;
+    status_set(&st, STATUS_UNAVAILABLE, "gone");
+    start(SQRT, NULL);
+    fake_exchange_body(&fx, SLICE(NUMBER_16));
+    protocol_grpc_web.on_fail(fake_exchange_handle(&fx), fx.state, &st);
+    expect_body(SLICE("\x80\0\0\0\x23grpc-status:14\r\ngrpc-message:gone\r\n"));
+    assert_true(fx.ended && fx.discarding);
+    assert_int_equal(fake_call_live(), 0);
+}
+
 static void cardinality_of_unary_methods(void **state)
 {
     (void)state;
@@ -380,6 +393,7 @@ int main(void)
         SCENARIO(unary_call_byte_for_byte),
         SCENARIO(body_in_single_bytes),
         SCENARIO(a_failure_before_any_header_still_has_a_trailer),
+        SCENARIO(the_front_can_fail_it),
         SCENARIO(cardinality_of_unary_methods),
         SCENARIO(client_streams_may_send_none_or_many),
         SCENARIO(malformed_bodies),

@@ -580,6 +580,40 @@ static void a_reply_that_breaks_off_gets_no_trailers(void **state)
     assert_int_equal(fx.outcome.code, STATUS_UNAVAILABLE);
 }
 
+/* The gateway goes away: with a call, before it, and behind it. */
+static void last_words(void **state)
+{
+    (void)state;
+    struct status st;
+    status_set(&st, STATUS_UNAVAILABLE, "bye");
+    start(TOTAL);
+    protocol_websocket.on_fail(fake_exchange_handle(&fx), fx.state, &st);
+    expect_frame(BINARY, SLICE("\x80\0\0\0\x22grpc-status:14\r\ngrpc-message:bye\r\n"));
+    expect_frame(CLOSE, SLICE("\x03\xe9"
+                              "bye"));
+    expect_nothing_more();
+    assert_true(fx.ended);
+    assert_int_equal(fake_call_live(), 0);
+    assert_int_equal(fx.outcome.code, STATUS_UNAVAILABLE);
+    fake_exchange_close(&fx);
+
+    prepare(TOTAL);
+    open_socket();
+    protocol_websocket.on_fail(fake_exchange_handle(&fx), fx.state, &st);
+    assert_int_equal(trailer_block(), STATUS_UNAVAILABLE);
+    expect_close(1001);
+    assert_true(fx.ended);
+    fake_exchange_close(&fx);
+
+    struct fake_call *call = start(SQRT);
+    fake_call_status(call, STATUS_NOT_FOUND, "gone", NULL);
+    assert_int_equal(trailer_block(), STATUS_NOT_FOUND);
+    expect_close(1000);
+    protocol_websocket.on_fail(fake_exchange_handle(&fx), fx.state, &st);
+    expect_nothing_more();
+    assert_true(fx.ended);
+}
+
 static bool has_output(void)
 {
     return buf_len(&fx.body) > at;
@@ -672,6 +706,7 @@ int main(void)
         SCENARIO(back_pressure_both_ways),
         SCENARIO(pings_that_cannot_be_answered_stop_the_reading),
         SCENARIO(a_reply_that_breaks_off_gets_no_trailers),
+        SCENARIO(last_words),
         SCENARIO(time_limits),
         SCENARIO(no_memory_for_a_call),
     };
