@@ -105,6 +105,13 @@ static uint64_t idle_ms(const struct connection *conn)
     return conn->all->ctx->draining ? DRAIN_IDLE_MS : limits_of(conn)->keepalive_timeout_ms;
 }
 
+/* The client has ended its side and the library has had its time to read what there was. */
+static bool left_for_good(const struct connection *conn)
+{
+    int unread = 0;
+    return conn->left && (ioctl(conn->fd, FIONREAD, &unread) < 0 || unread == 0);
+}
+
 /* A head that arrives slowly behind an answered request shows only in the kernel's counter: bytes
  * came, but no request began. */
 static uint64_t check_idle(struct connection *conn, const char **why)
@@ -113,6 +120,8 @@ static uint64_t check_idle(struct connection *conn, const char **why)
     uint64_t end = conn->since_ms + idle_ms(conn);
     if (now >= end)
         *why = keepalive_over;
+    if (left_for_good(conn))
+        *why = client_left;
     if (conn->mark_requests != conn->requests) {
         take_mark(conn, true);
     } else if (kernel_bytes(conn, true) == conn->mark) {
@@ -141,10 +150,8 @@ static uint64_t check_body(struct connection *conn, const char **why)
 {
     uint64_t now = now_of(conn), age = now - conn->since_ms;
     uint64_t next = look_again(conn);
-    int unread = 0;
     if (conn->left) {
-        /* The library has had its time to read what there was. */
-        if (ioctl(conn->fd, FIONREAD, &unread) < 0 || unread == 0)
+        if (left_for_good(conn))
             *why = client_left;
         return now + LEFT_MS;
     }
@@ -329,7 +336,7 @@ void connection_set_phase(struct connection *conn, enum connection_phase phase)
         return; /* its time counts from accept */
     conn->since_ms = conn->progress_ms = now_of(conn);
     conn->bytes = 0;
-    if (phase == CONNECTION_BODY && conn->left)
+    if ((phase == CONNECTION_BODY || phase == CONNECTION_IDLE) && conn->left)
         connection_check_at(conn, conn->since_ms + LEFT_MS);
     else if (phase == CONNECTION_BODY || phase == CONNECTION_SENDING)
         connection_check_at(conn, look_again(conn));
