@@ -40,6 +40,7 @@ struct connections {
 struct connection {
     struct connections *all;
     void *handle;           /* http1's; NULL while fresh */
+    void *response;         /* http1's, of a chunked response in progress; borrowed from handle */
     struct exchange *ex;    /* the request in progress; NULL: none */
     struct tunnel *tunnel;  /* it has been upgraded; NULL: it speaks HTTP */
     struct list node;       /* in all->idle or all->busy */

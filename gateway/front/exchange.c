@@ -2,6 +2,8 @@
  * A closed exchange keeps its memory for the next one. */
 #include "gateway/front/exchange_front.h"
 
+#include "gateway/front/trailers.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +12,8 @@ enum {
     MAX_SPARE = 256,
     KEEP_OUT = 16 << 10,
     MAX_RESPONSE_FIELDS = 64 << 10,
-    ESCAPED_MAX = 6, /* JSON text of one byte: six bytes of escape */
+    MAX_TRAILERS = 8 << 10, /* one block in what the HTTP library has left of its buffer */
+    ESCAPED_MAX = 6,        /* JSON text of one byte: six bytes of escape */
     DISCARD_MAX = 4, /* messages: the client hears of its status only when its upload is done */
     SLACK = 1 << 20
 };
@@ -100,6 +103,27 @@ static void exchange_set_reply(struct exchange *ex, enum exchange_reply next)
     ex->reply = next;
 }
 
+/* As the protocols would say it (google/rpc/code.proto). */
+static enum status_code refusal_code(int http_status)
+{
+    switch (http_status) {
+    case 400:
+        return STATUS_INVALID_ARGUMENT;
+    case 413:
+    case 414:
+    case 431:
+        return STATUS_RESOURCE_EXHAUSTED;
+    case 404:
+        return STATUS_NOT_FOUND;
+    case 405:
+    case 501:
+    case 505:
+        return STATUS_UNIMPLEMENTED;
+    default:
+        return status_from_http(http_status);
+    }
+}
+
 /* The front answers by itself. */
 static void exchange_refuse_with(struct exchange *ex, int http_status, enum status_code code,
                                  const struct metadata *fields, struct slice body)
@@ -111,13 +135,13 @@ static void exchange_refuse_with(struct exchange *ex, int http_status, enum stat
     exchange_end(ex);
 }
 
-/* In the form of google.rpc.Status as JSON, which says what and why. */
-static void exchange_refuse(struct exchange *ex, int http_status, enum status_code code,
-                            const char *reason)
+/* In the form of every JSON error. */
+static void exchange_refuse(struct exchange *ex, int http_status, const char *reason)
 {
     char line[512];
     struct metadata_entry type = {SLICE("content-type"), SLICE("application/json")};
     struct metadata fields = {.entries = &type, .count = 1};
+    enum status_code code = refusal_code(http_status);
     int len = snprintf(line, sizeof line, "{\"code\":%d,\"message\":\"%s\",\"details\":[]}\n", code,
                        reason);
     ex->outcome.message = slice_from_string(reason);
@@ -138,7 +162,7 @@ static void exchange_refuse_path(struct exchange *ex)
     if (slice_has_prefix_ignore_case(own[0].value, SLICE("application/grpc-web")))
         exchange_refuse_with(ex, 200, STATUS_UNIMPLEMENTED, &fields, SLICE(""));
     else
-        exchange_refuse(ex, 404, STATUS_NOT_FOUND, reason);
+        exchange_refuse(ex, 404, reason);
 }
 
 static struct cors_request page_of(const struct exchange *ex)
@@ -231,8 +255,7 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
     exchange_fill_request(ex);
     if (verdict.http_status) {
         ex->must_close = true;
-        exchange_refuse(ex, verdict.http_status, status_from_http(verdict.http_status),
-                        verdict.reason);
+        exchange_refuse(ex, verdict.http_status, verdict.reason);
         return;
     }
     ex->request.upgradable = is_upgradable(ex);
@@ -240,11 +263,10 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
     ex->cors = cors_decide(&ex->all->cors, &page);
     ex->request.any_origin = ex->cors == CORS_ALLOWED_ANY;
     if (ex->cors == CORS_REFUSED) {
-        exchange_refuse(ex, 403, STATUS_PERMISSION_DENIED,
-                        "this origin is not allowed; allow it with --cors-origin");
+        exchange_refuse(ex, 403, "this origin is not allowed; allow it with --cors-origin");
     } else if (over_memory(ex->all, 95)) {
         ex->must_close = true;
-        exchange_refuse(ex, 503, STATUS_UNAVAILABLE, "too many responses wait for slow clients");
+        exchange_refuse(ex, 503, "too many responses wait for slow clients");
     } else if (is_preflight(ex)) {
         exchange_answer_preflight(ex);
     } else if (!served) {
@@ -288,7 +310,8 @@ static bool is_framing(struct slice name)
            slice_equal(name, SLICE("date"));
 }
 
-static void exchange_copy_field(struct exchange *ex, const struct metadata_entry *field)
+static void exchange_copy_field(struct exchange *ex, const struct metadata_entry *field,
+                                struct metadata *to)
 {
     if (is_framing(field->name) || field->name.len == 0 || field->value.len == 0 ||
         !metadata_value_valid(field->value))
@@ -301,7 +324,7 @@ static void exchange_copy_field(struct exchange *ex, const struct metadata_entry
     name[field->name.len] = 0;
     memcpy(value, field->value.data, field->value.len);
     value[field->value.len] = 0;
-    metadata_add_borrowed(&ex->head, slice_from(name, field->name.len),
+    metadata_add_borrowed(to, slice_from(name, field->name.len),
                           slice_from(value, field->value.len));
 }
 
@@ -312,7 +335,7 @@ void exchange_head(struct exchange *ex, int http_status, const struct metadata *
     exchange_set_reply(ex, REPLY_HEAD);
     ex->http_status = http_status;
     for (uint32_t i = 0; headers && i < headers->count; i++)
-        exchange_copy_field(ex, &headers->entries[i]);
+        exchange_copy_field(ex, &headers->entries[i], &ex->head);
     if (!ex->hold)
         ex->all->wake(ex);
 }
@@ -376,6 +399,17 @@ bool exchange_write(struct exchange *ex, struct slice data)
     if (ex->reply == REPLY_HEAD && !ex->hold)
         ex->all->wake(ex);
     return !ex->blocked;
+}
+
+void exchange_trailers(struct exchange *ex, const struct metadata *trailers)
+{
+    if (trailers->count == 0 || ex->firewall.http_1_0 || ex->request.method == METHOD_HEAD ||
+        !trailers_accepted(metadata_get(&ex->request.headers, SLICE("te"))))
+        return;
+    metadata_init(&ex->trailers, &ex->arena, MAX_TRAILERS);
+    for (uint32_t i = 0; i < trailers->count; i++)
+        if (trailers_allowed(trailers->entries[i].name))
+            exchange_copy_field(ex, &trailers->entries[i], &ex->trailers);
 }
 
 void exchange_end(struct exchange *ex)
@@ -456,11 +490,26 @@ bool exchange_discarded_too_much(const struct exchange *ex)
            ex->discarded > DISCARD_MAX * ex->all->ctx->config->limits.max_message_bytes + SLACK;
 }
 
+/* As far as they are known when the head is sent. */
+static void exchange_announce_trailers(struct exchange *ex)
+{
+    struct buf names;
+    buf_init(&names, MAX_TRAILERS);
+    trailers_append_names(&ex->trailers, &names);
+    struct metadata_entry field = {SLICE("trailer"), buf_slice(&names)};
+    exchange_copy_field(ex, &field, &ex->head);
+    buf_fini(&names);
+}
+
 void exchange_commit(struct exchange *ex)
 {
     ex->committed = true;
     if (ex->upgraded)
         return;
+    if (ex->http_status == 204 || ex->http_status == 304)
+        ex->trailers.count = 0;
+    if (ex->trailers.count > 0)
+        exchange_announce_trailers(ex);
     if (ex->cors > CORS_SAME_ORIGIN && ex->cors != CORS_REFUSED && !ex->preflight)
         cors_response_fields(ex->cors, ex->request.origin, &ex->head);
     if (ex->all->ctx->draining || over_memory(ex->all, 92))

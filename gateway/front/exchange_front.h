@@ -65,8 +65,9 @@ struct exchange {
     bool must_close;    /* the connection ends with this response */
     bool upgraded;      /* the response is 101, what follows are raw bytes */
     int http_status;
-    struct metadata head; /* response fields; names and values NUL-terminated */
-    struct buf out;       /* body bytes that wait */
+    struct metadata head;     /* response fields; names and values NUL-terminated */
+    struct metadata trailers; /* those behind the body, alike; none: no need of chunks */
+    struct buf out;           /* body bytes that wait */
     uint64_t bytes_in, bytes_out, discarded;
     struct arena arena;
     struct metadata_entry fields[EXCHANGE_FIELDS]; /* first room of request.headers */
@@ -94,7 +95,7 @@ void exchange_take_body_end(struct exchange *ex);
 /* So many body bytes have been dropped that the connection should end rather than read on. */
 bool exchange_discarded_too_much(const struct exchange *ex);
 
-/* Adds the front's own fields to the response's; once, at commit. */
+/* Adds the front's own fields to the response's and decides about trailers; once, at commit. */
 void exchange_commit(struct exchange *ex);
 /* Moves up to len waiting bytes to `to`; may call the protocol's on_writable. */
 size_t exchange_take_output(struct exchange *ex, void *to, size_t len);

@@ -177,6 +177,14 @@ static ssize_t http1_break(struct http1 *h, struct connection *conn)
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* The daemon writes them behind the last chunk, which is still to come. */
+static void http1_add_trailers(struct connection *conn, const struct exchange *ex)
+{
+    for (uint32_t i = 0; i < ex->trailers.count; i++)
+        MHD_add_response_footer(conn->response, (const char *)ex->trailers.entries[i].name.data,
+                                (const char *)ex->trailers.entries[i].value.data);
+}
+
 /* The daemon asks for up to `room` bytes of a chunked (HTTP/1.0: unframed) body. */
 static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
 {
@@ -201,8 +209,10 @@ static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
         conn->bytes += len;
         return (ssize_t)len;
     }
-    if (ex->reply == REPLY_ENDED)
+    if (ex->reply == REPLY_ENDED) {
+        http1_add_trailers(conn, ex);
         return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     if (ex->firewall.http_1_0)
         connection_reset(conn); /* the end of the stream would look complete */
     return http1_break(h, conn);
@@ -230,10 +240,11 @@ static struct MHD_Response *http1_response(struct exchange *ex)
 {
     if (ex->upgraded)
         return MHD_create_response_for_upgrade(on_upgrade, ex);
-    if (ex->reply != REPLY_ENDED)
+    struct slice body = exchange_output(ex);
+    bool unknown_len = ex->request.method == METHOD_HEAD && body.len == 0;
+    if (ex->reply != REPLY_ENDED || ex->trailers.count > 0 || unknown_len)
         return MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, ex->firewall.http_1_0 ? BLOCK_BYTES : 1, on_read, ex, NULL);
-    struct slice body = exchange_output(ex);
     if (ex->request.method != METHOD_HEAD) {
         ex->bytes_out = body.len;
         metrics_add(ex->all->ctx->metrics, METRIC_BYTES_OUT, body.len);
@@ -289,6 +300,7 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
     struct MHD_Response *response = http1_response(ex);
     if (!response)
         return MHD_NO;
+    conn->response = response;
     bool complete = http1_add_fields(response, ex);
     if (ex->must_close && !ex->upgraded)
         MHD_add_response_header(response, "Connection", "close");

@@ -29,6 +29,7 @@ void fake_exchange_init(struct fake_exchange *fx, struct context *context,
     };
     metadata_init(&fx->request.headers, &fx->arena, 1 << 16);
     metadata_init(&fx->headers, &fx->arena, 1 << 16);
+    metadata_init(&fx->trailers, &fx->arena, 1 << 16);
 }
 
 void fake_exchange_header(struct fake_exchange *fx, const char *name, const char *value)
@@ -75,6 +76,11 @@ void fake_exchange_close(struct fake_exchange *fx)
 struct slice fake_exchange_answer(const struct fake_exchange *fx, const char *name)
 {
     return metadata_get(&fx->headers, slice_from_string(name));
+}
+
+struct slice fake_exchange_trailer(const struct fake_exchange *fx, const char *name)
+{
+    return metadata_get(&fx->trailers, slice_from_string(name));
 }
 
 /* The contract. */
@@ -126,6 +132,14 @@ bool exchange_write(struct exchange *ex, struct slice data)
     assert(fx->http_status && !fx->ended && !fx->aborted);
     buf_append_slice(&fx->body, data);
     return !fx->full;
+}
+
+void exchange_trailers(struct exchange *ex, const struct metadata *trailers)
+{
+    struct fake_exchange *fx = fake(ex);
+    assert(!fx->ended && !fx->aborted && fx->trailers.count == 0);
+    for (uint32_t i = 0; i < trailers->count; i++)
+        metadata_add(&fx->trailers, trailers->entries[i].name, trailers->entries[i].value);
 }
 
 void exchange_end(struct exchange *ex)

@@ -13,7 +13,7 @@ struct fake_exchange {
     void *state;
     /* What the protocol answered. */
     int http_status; /* 0: no head yet */
-    struct metadata headers;
+    struct metadata headers, trailers;
     struct buf body;
     struct slice upgrade; /* empty: it is not upgraded */
     bool ended, aborted, discarding, upload_paused, slow_upload;
@@ -34,5 +34,6 @@ void fake_exchange_body_end(struct fake_exchange *fx);
 void fake_exchange_drained(struct fake_exchange *fx);
 /* Calls close() and frees. */
 void fake_exchange_close(struct fake_exchange *fx);
-/* The response header; empty when there is none. */
+/* The response header or trailer; empty when there is none. */
 struct slice fake_exchange_answer(const struct fake_exchange *fx, const char *name);
+struct slice fake_exchange_trailer(const struct fake_exchange *fx, const char *name);
