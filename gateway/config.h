@@ -46,7 +46,14 @@ struct config {
     bool cors_private_network; /* pages of public networks may reach a gateway in a private one */
     unsigned workers;
     enum config_switch console;
-    bool json_ignore_unknown;
+    bool json_ignore_unknown; /* also parameters of a query */
+    bool json_pretty, json_emit_defaults, json_enums_as_numbers, json_proto_names,
+        json_int64_as_numbers;
+    struct slice ignore_query[CONFIG_MAX_FILES]; /* names of parameters to pass over */
+    size_t ignore_query_count;
+    bool decode_slashes;                 /* "%2F" also in variables of several segments */
+    const char *request_metadata_prefix; /* REST: what request metadata is named with; NULL: none */
+    const char *response_metadata_prefix; /* REST: goes before the names of a reply's metadata */
     enum log_format log_format;
     enum log_level log_level;
     bool loopback_only; /* computed: every listener is loopback */

@@ -1,5 +1,7 @@
 #include "gateway/config_flags.h"
 
+#include "grpc/metadata.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -60,6 +62,13 @@ static const char *judge_path_prefix(const char *value)
                ? NULL
                : "needs a path such as /api/v1, of letters, digits and -._~ and without a / at its "
                  "end";
+}
+
+static const char *judge_metadata_prefix(const char *value)
+{
+    return metadata_name_valid(slice_from_string(value))
+               ? NULL
+               : "needs the beginning of a field name, in lower case, such as grpc-metadata-";
 }
 
 static const char *judge_address(const char *value)
@@ -140,8 +149,33 @@ const struct option config_flags_options[] = {
      AT(log_level), OPTION_CHOICE, 0, .key = "log.level"},
     {"console", "WHEN", "The page at /; auto, the default: while every listener is loopback.",
      "auto|on|off", 0, 0, AT(console), OPTION_CHOICE, 0},
-    {"json-ignore-unknown", NULL, "Skip unknown JSON fields instead of refusing them.", NULL, 0, 0,
+    {"json-ignore-unknown", NULL,
+     "Skip unknown JSON fields and query parameters instead of refusing them.", NULL, 0, 0,
      AT(json_ignore_unknown), OPTION_FLAG, 0, .key = "json.ignore_unknown"},
+    {"json-pretty", NULL, "Indent JSON replies; a request may ask otherwise.", NULL, 0, 0,
+     AT(json_pretty), OPTION_FLAG, 0, .key = "json.pretty"},
+    {"json-emit-defaults", NULL, "Print fields that have their default value.", NULL, 0, 0,
+     AT(json_emit_defaults), OPTION_FLAG, 0, .key = "json.emit_defaults"},
+    {"json-enums-as-numbers", NULL, "Print enum values as numbers, not names.", NULL, 0, 0,
+     AT(json_enums_as_numbers), OPTION_FLAG, 0, .key = "json.enums_as_numbers"},
+    {"json-proto-names", NULL, "Print field names as in the .proto, not in lowerCamelCase.", NULL,
+     0, 0, AT(json_proto_names), OPTION_FLAG, 0, .key = "json.proto_names"},
+    {"json-int64-as-numbers", NULL,
+     "Print 64-bit integers as numbers, not strings: exact only in clients\nthat read them so.",
+     NULL, 0, 0, AT(json_int64_as_numbers), OPTION_FLAG, 0, .key = "json.int64_as_numbers"},
+    {"ignore-query", "NAME", "A query parameter to pass over; repeatable.", NULL, 0,
+     CONFIG_MAX_FILES, AT(ignore_query), OPTION_LIST, 0, .key = "rest.ignore_query"},
+    {"decode-slashes", NULL, "Decode %2F also in path variables of several segments.", NULL, 0, 0,
+     AT(decode_slashes), OPTION_FLAG, 0, .key = "rest.decode_slashes"},
+    {"request-metadata-prefix", "P",
+     "JSON: a request field named P and NAME goes upstream as NAME, beside all\n"
+     "others; for clients of other gateways, as grpc-metadata-.",
+     NULL, 0, 0, AT(request_metadata_prefix), OPTION_TEXT, 0, .key = "rest.request_metadata_prefix",
+     .judge = judge_metadata_prefix},
+    {"response-metadata-prefix", "P",
+     "JSON: metadata NAME of a reply, in its head or trailers, is named P and NAME.", NULL, 0, 0,
+     AT(response_metadata_prefix), OPTION_TEXT, 0, .key = "rest.response_metadata_prefix",
+     .judge = judge_metadata_prefix},
     {"config", "FILE",
      "A file of settings, YAML or JSON: drawbridge.yaml names every key. Options and\n"
      "environment win over it.",
@@ -332,6 +366,23 @@ static void apply_lists(const struct config_flags *flags, struct config *config)
         config->cors_origins[i] = flags->cors_origin.items[i];
 }
 
+/* How requests and replies on REST look, and JSON wherever it is spoken. */
+static void apply_json(const struct config_flags *flags, struct config *config)
+{
+    config->ignore_query_count = flags->ignore_query.count;
+    for (size_t i = 0; i < flags->ignore_query.count; i++)
+        config->ignore_query[i] = slice_from_string(flags->ignore_query.items[i]);
+    config->json_ignore_unknown = flags->json_ignore_unknown;
+    config->json_pretty = flags->json_pretty;
+    config->json_emit_defaults = flags->json_emit_defaults;
+    config->json_enums_as_numbers = flags->json_enums_as_numbers;
+    config->json_proto_names = flags->json_proto_names;
+    config->json_int64_as_numbers = flags->json_int64_as_numbers;
+    config->decode_slashes = flags->decode_slashes;
+    config->request_metadata_prefix = flags->request_metadata_prefix;
+    config->response_metadata_prefix = flags->response_metadata_prefix;
+}
+
 static void apply_limits(const struct config_flags *flags, struct config_limits *limits)
 {
     limits->max_message_bytes = flags->max_message_bytes;
@@ -361,7 +412,7 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
     config->console = (enum config_switch)flags->console;
     config->cors_max_age_ms = flags->cors_max_age;
     config->cors_private_network = flags->cors_private_network;
-    config->json_ignore_unknown = flags->json_ignore_unknown;
+    apply_json(flags, config);
     config->schema_interval_ms = flags->schema_interval;
     config->log_format = (enum log_format)flags->log_format;
     config->log_level =

@@ -10,6 +10,7 @@
 
 struct config_flags {
     struct option_list upstream, listen, descriptors, cors_origin;
+    struct option_list ignore_query;
     const char *admin; /* "ADDR:PORT" or "off" */
     const char *upstream_authority;
     const char *http_rules;
@@ -24,6 +25,9 @@ struct config_flags {
     uint64_t max_buffered_bytes;
     bool cors_private_network;
     bool json_ignore_unknown;
+    bool json_pretty, json_emit_defaults, json_enums_as_numbers, json_proto_names,
+        json_int64_as_numbers, decode_slashes;
+    const char *request_metadata_prefix, *response_metadata_prefix;
     struct arena words; /* copies of what came from the environment */
 };
 

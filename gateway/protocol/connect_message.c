@@ -1,6 +1,6 @@
 #include "gateway/protocol/connect.h"
 
-#include "gateway/transcode/transcode.h"
+#include "gateway/protocol/json_options.h"
 
 enum {
     KEEP_SCRATCH = 64 * 1024, /* of each buffer, between messages */
@@ -44,8 +44,7 @@ bool connect_message_to_wire(struct connect *c, struct slice payload, bool compr
         *wire = buf_slice(&c->inflated);
     }
     if (c->codec == CONNECT_JSON) {
-        const struct transcode_options options = {.schema = c->schema,
-                                                  .ignore_unknown = config->json_ignore_unknown};
+        const struct transcode_options options = json_options(config, c->schema);
         buf_reset(&c->request, KEEP_SCRATCH);
         if (!json_to_wire(c->method->input, *wire, &options, &c->request, &c->failure))
             return false;
@@ -61,7 +60,8 @@ bool connect_message_to_wire(struct connect *c, struct slice payload, bool compr
 
 bool connect_message_from_wire(struct connect *c, struct slice wire, struct slice *payload)
 {
-    const struct transcode_options options = {.schema = c->schema};
+    const struct transcode_options options =
+        json_options(exchange_context(c->ex)->config, c->schema);
     *payload = wire;
     if (c->codec != CONNECT_JSON)
         return true;

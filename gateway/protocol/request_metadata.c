@@ -72,16 +72,19 @@ static void add_forwarded(struct exchange *ex, struct metadata *md)
         metadata_add_borrowed(md, SLICE("x-forwarded-host"), req->host);
 }
 
-bool request_metadata_collect_from(struct exchange *ex, const struct metadata *fields,
-                                   struct metadata *md, struct status *st)
+static bool collect_all(struct exchange *ex, const struct metadata *fields, struct slice prefix,
+                        struct metadata *md, struct status *st)
 {
     metadata_init(md, exchange_arena(ex), MAX_METADATA_BYTES);
     struct slice connection = metadata_get(fields, SLICE("connection"));
     bool listed = connection_lists_fields(connection);
     for (uint32_t i = 0; i < fields->count; i++) {
         struct metadata_entry field = fields->entries[i];
-        if (metadata_stripped_upstream(field.name) || is_forwarded(field.name) ||
-            (listed && listed_in_connection(connection, field.name)))
+        if (listed && listed_in_connection(connection, field.name))
+            continue;
+        if (prefix.len > 0 && slice_has_prefix(field.name, prefix))
+            field.name = slice_skip(field.name, prefix.len);
+        if (metadata_stripped_upstream(field.name) || is_forwarded(field.name))
             continue;
         if (!collect_field(ex, md, field, st))
             return false;
@@ -90,9 +93,21 @@ bool request_metadata_collect_from(struct exchange *ex, const struct metadata *f
     return true;
 }
 
+bool request_metadata_collect_from(struct exchange *ex, const struct metadata *fields,
+                                   struct metadata *md, struct status *st)
+{
+    return collect_all(ex, fields, SLICE(""), md, st);
+}
+
 bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct status *st)
 {
-    return request_metadata_collect_from(ex, &exchange_request(ex)->headers, md, st);
+    return collect_all(ex, &exchange_request(ex)->headers, SLICE(""), md, st);
+}
+
+bool request_metadata_collect_unprefixed(struct exchange *ex, struct slice prefix,
+                                         struct metadata *md, struct status *st)
+{
+    return collect_all(ex, &exchange_request(ex)->headers, prefix, md, st);
 }
 
 uint64_t request_metadata_deadline_after(struct exchange *ex, uint64_t timeout_ms)
@@ -136,13 +151,31 @@ bool request_metadata_deadline(struct exchange *ex, uint64_t *deadline_ms, struc
     return request_metadata_deadline_from(ex, &exchange_request(ex)->headers, deadline_ms, st);
 }
 
+/* The same name when memory is out. */
+static struct slice prefixed(struct slice name, struct slice prefix, struct arena *arena)
+{
+    bool stays = prefix.len == 0 || slice_equal(name, SLICE("location"));
+    uint8_t *text = stays ? NULL : arena_alloc(arena, prefix.len + name.len);
+    if (!text)
+        return name;
+    memcpy(text, prefix.data, prefix.len);
+    memcpy(text + prefix.len, name.data, name.len);
+    return slice_from(text, prefix.len + name.len);
+}
+
 void request_metadata_to_front(const struct metadata *from, struct metadata *to)
+{
+    request_metadata_to_front_prefixed(from, SLICE(""), to);
+}
+
+void request_metadata_to_front_prefixed(const struct metadata *from, struct slice prefix,
+                                        struct metadata *to)
 {
     for (uint32_t i = 0; i < from->count; i++) {
         struct metadata_entry field = from->entries[i];
         if (metadata_stripped_front(field.name) || !metadata_value_valid(field.value))
             continue;
-        metadata_add_borrowed(to, field.name, field.value);
+        metadata_add_borrowed(to, prefixed(field.name, prefix, to->arena), field.value);
     }
 }
 

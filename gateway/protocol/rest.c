@@ -3,6 +3,7 @@
  * that nothing serves.  To add a part of a reply's or request's form, see rest.h. */
 #include "gateway/protocol/rest.h"
 
+#include "gateway/protocol/json_options.h"
 #include "gateway/protocol/protocols.h"
 #include "gateway/protocol/request_metadata.h"
 #include "gateway/protocol/rest_http_body.h"
@@ -112,6 +113,18 @@ static void rest_note_rpc(struct rest *r)
         slice_equal(path, rpc) ? path : arena_copy(exchange_arena(r->ex), rpc);
 }
 
+/* What the request says of the form of its answers goes before the configuration. */
+static void rest_take_choices(struct rest *r)
+{
+    const struct exchange_request *req = exchange_request(r->ex);
+    enum system_choice pretty = r->params.pretty;
+    if (pretty == CHOICE_NONE)
+        pretty = rest_framing_pretty(metadata_get(&req->headers, SLICE("accept")));
+    r->pretty = system_choice(pretty, exchange_context(r->ex)->config->json_pretty);
+    r->options.enums_as_numbers =
+        system_choice(r->params.enums_as_numbers, r->options.enums_as_numbers);
+}
+
 /* How the matched request and its reply travel. */
 static void rest_take_route(struct rest *r)
 {
@@ -126,6 +139,7 @@ static void rest_take_route(struct rest *r)
         r->framing = r->params.event_stream
                          ? REST_EVENTS
                          : rest_framing_choose(metadata_get(&req->headers, SLICE("accept")));
+    r->pretty = r->pretty && (r->framing == REST_SINGLE || r->framing == REST_ARRAY);
     if (r->method->client_streaming)
         exchange_allow_slow_upload(r->ex);
     rest_note_rpc(r);
@@ -144,7 +158,7 @@ static void rest_route(struct rest *r)
     const struct exchange_request *req = exchange_request(r->ex);
     bool good = req->query.len == 0 || system_params_read(&r->params, req->query, &r->failure);
     r->params.google_errors |= from_google_client(req);
-    r->options.enums_as_numbers = r->params.enums_as_numbers;
+    rest_take_choices(r);
     if (!r->routes) {
         rest_refuse(r, 503, STATUS_UNAVAILABLE,
                     "the upstream's services are not known: its server reflection has not "
@@ -170,8 +184,7 @@ static void *rest_open(struct exchange *ex)
         return NULL;
     }
     *r = (struct rest){.ex = ex, .routes = ctx->routes ? routes_ref(ctx->routes) : NULL};
-    r->options.schema = r->routes ? routes_schema(r->routes) : NULL;
-    r->options.ignore_unknown = ctx->config->json_ignore_unknown;
+    r->options = json_options(ctx->config, r->routes ? routes_schema(r->routes) : NULL);
     metadata_init(&r->headers, exchange_arena(ex), 64 * 1024);
     buf_init(&r->body, rest_max_body(ex));
     buf_init(&r->reply, ctx->config->limits.max_reply_bytes * 2);

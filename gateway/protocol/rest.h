@@ -7,6 +7,7 @@
 #include "gateway/protocol/rest_framing.h"
 #include "gateway/protocol/rest_values.h"
 #include "gateway/schema/routes.h"
+#include "gateway/transcode/json_pretty.h"
 #include "gateway/transcode/system_params.h"
 #include "gateway/transcode/transcode.h"
 
@@ -19,6 +20,8 @@ struct rest {
     struct system_params params;
     struct transcode_options options; /* of both directions */
     enum rest_framing framing;
+    bool pretty;               /* what is sent goes through the next */
+    struct json_pretty indent; /* where the text of the reply stands */
     bool raw_upload;           /* the body is the data of a google.api.HttpBody */
     bool answered;             /* the response has ended or was cut */
     bool head_sent;            /* streams: the first message has gone out */

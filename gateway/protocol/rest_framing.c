@@ -30,14 +30,21 @@ static unsigned read_weight(struct slice text)
     return weight;
 }
 
-static unsigned range_weight(struct slice parameters)
+/* The value of a media range's parameter; data NULL: none. */
+static struct slice range_parameter(struct slice parameters, struct slice name)
 {
     while (parameters.data) {
-        struct slice parameter = slice_trim(slice_cut(&parameters, ';'));
-        if (parameter.len > 2 && (parameter.data[0] | 0x20) == 'q' && parameter.data[1] == '=')
-            return read_weight(slice_skip(parameter, 2));
+        struct slice value = slice_trim(slice_cut(&parameters, ';'));
+        if (slice_equal_ignore_case(slice_cut(&value, '='), name))
+            return value;
     }
-    return 1000;
+    return parameters;
+}
+
+static unsigned range_weight(struct slice parameters)
+{
+    struct slice weight = range_parameter(parameters, SLICE("q"));
+    return weight.len > 0 ? read_weight(weight) : 1000;
 }
 
 enum rest_framing rest_framing_choose(struct slice accept)
@@ -57,6 +64,20 @@ enum rest_framing rest_framing_choose(struct slice accept)
         }
     }
     return best;
+}
+
+enum system_choice rest_framing_pretty(struct slice accept)
+{
+    if (accept.len == 0 || !memchr(accept.data, ';', accept.len))
+        return CHOICE_NONE;
+    while (accept.data) {
+        struct slice range = slice_cut(&accept, ',');
+        struct slice type = slice_trim(slice_cut(&range, ';'));
+        struct slice value = range_parameter(range, SLICE("pretty"));
+        if (value.data && slice_equal_ignore_case(type, SLICE("application/json")))
+            return system_choice_parse(value);
+    }
+    return CHOICE_NONE;
 }
 
 const char *rest_framing_content_type(enum rest_framing framing)

@@ -4,6 +4,7 @@
  * buffer. */
 #pragma once
 #include "base/buf.h"
+#include "gateway/transcode/system_params.h"
 
 enum rest_framing {
     REST_SINGLE, /* one message: unary replies */
@@ -16,6 +17,8 @@ enum rest_framing {
 /* REST_ARRAY, REST_LINES or REST_EVENTS: the best that an Accept field lists (RFC 9110 section
  * 12.5.1); the array when it lists none of them. */
 enum rest_framing rest_framing_choose(struct slice accept);
+/* Whether the field asks for indented JSON: `application/json; pretty=1`, or `=0`. */
+enum system_choice rest_framing_pretty(struct slice accept);
 const char *rest_framing_content_type(enum rest_framing framing);
 
 /* Before and behind the n-th element. */

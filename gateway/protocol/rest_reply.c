@@ -31,6 +31,11 @@ void rest_reply_headers(struct rest *r, const struct metadata *headers)
     }
 }
 
+static struct slice reply_prefix(const struct rest *r)
+{
+    return slice_from_string(exchange_context(r->ex)->config->response_metadata_prefix);
+}
+
 static void reply_head(struct rest *r, int http_status, struct slice content_type,
                        const struct metadata *extra)
 {
@@ -38,11 +43,37 @@ static void reply_head(struct rest *r, int http_status, struct slice content_typ
     metadata_init(&head, exchange_arena(r->ex), SIZE_MAX);
     if (content_type.len)
         metadata_add_borrowed(&head, SLICE("content-type"), content_type);
-    request_metadata_to_front(&r->headers, &head);
+    request_metadata_to_front_prefixed(&r->headers, reply_prefix(r), &head);
     for (uint32_t i = 0; extra && i < extra->count; i++)
         metadata_add_borrowed(&head, extra->entries[i].name, extra->entries[i].value);
     r->head_sent = true;
     exchange_head(r->ex, http_status, &head);
+}
+
+static void reply_trailers(struct rest *r, const struct metadata *trailers)
+{
+    struct metadata fields;
+    metadata_init(&fields, exchange_arena(r->ex), SIZE_MAX);
+    request_metadata_to_front_prefixed(trailers, reply_prefix(r), &fields);
+    exchange_trailers(r->ex, &fields);
+}
+
+/* Indents the next text of the reply, when that was asked for.  False at the limit. */
+static bool reply_indent(struct rest *r, struct buf *text)
+{
+    struct json_pretty next = r->indent;
+    struct buf indented;
+    if (!r->pretty)
+        return true;
+    buf_init(&indented, text->max_len);
+    if (json_pretty_append(&next, buf_slice(text), &indented) < 0) {
+        buf_fini(&indented);
+        return false;
+    }
+    buf_fini(text);
+    *text = indented;
+    r->indent = next;
+    return true;
 }
 
 /* The head of a stream that goes well so far. */
@@ -122,6 +153,8 @@ static void reply_error(struct rest *r, const struct status *st, int http_status
     else
         append_error(r, st, http_status, &body);
     buf_append_byte(&body, '\n');
+    if (!text)
+        reply_indent(r, &body);
     metadata_init(&head, exchange_arena(r->ex), SIZE_MAX);
     for (uint32_t i = 0; extra && i < extra->count; i++)
         metadata_add_borrowed(&head, extra->entries[i].name, extra->entries[i].value);
@@ -149,6 +182,7 @@ static void reply_break(struct rest *r, const struct status *st)
         if (!r->params.google_errors)
             buf_append_byte(&r->reply, '}');
         rest_framing_behind(r->framing, &r->reply);
+        reply_indent(r, &r->reply);
         exchange_write(r->ex, buf_slice(&r->reply));
     }
     if (r->framing == REST_LINES || r->framing == REST_EVENTS)
@@ -193,7 +227,11 @@ static bool reply_print(struct rest *r, struct slice message)
                                      &r->reply, &r->failure)
                 : wire_to_json(r->method->output, message, &r->options, &r->reply, &r->failure);
         rest_framing_behind(r->framing, &r->reply);
-        return good;
+        if (!good || reply_indent(r, &r->reply))
+            return good;
+        status_set(&r->failure, STATUS_RESOURCE_EXHAUSTED,
+                   "the indented reply is larger than the limit: ask for it without");
+        return false;
     }
     if (!rest_http_body_read(message, route->response_field, &raw)) {
         status_set(&r->failure, STATUS_INTERNAL, "the upstream's google.api.HttpBody is malformed");
@@ -255,12 +293,17 @@ static void reply_complete(struct rest *r)
         if (!r->head_sent)
             reply_stream_head(r);
         rest_framing_finish(r->framing, r->replies, &r->reply);
+        reply_indent(r, &r->reply);
+        if (r->pretty)
+            buf_append_byte(&r->reply, '\n');
         exchange_write(r->ex, buf_slice(&r->reply));
     } else if (has_no_content(r->http_code)) {
         reply_head(r, r->http_code, SLICE(""), NULL);
     } else {
         reply_head(r, r->http_code ? r->http_code : 200,
                    r->framing == REST_RAW ? r->reply_type : SLICE("application/json"), NULL);
+        if (r->pretty)
+            buf_append_byte(&r->reply, '\n');
         exchange_write(r->ex, buf_slice(&r->reply));
     }
     exchange_end(r->ex);
@@ -277,6 +320,8 @@ void rest_reply_status(struct rest *r, const struct status *st, const struct met
         st = &r->failure;
     }
     request_metadata_outcome(r->ex, st, upstream_us);
+    if (trailers->count > 0 && (st->code == STATUS_OK || r->head_sent))
+        reply_trailers(r, trailers);
     if (st->code == STATUS_OK) {
         reply_complete(r);
     } else if (r->head_sent) {

@@ -21,6 +21,7 @@ static bool bind_raw(struct rest *r, struct slice body, bool first, struct buf *
 bool rest_request_bind(struct rest *r, struct slice body, struct buf *wire)
 {
     const struct http_route *route = r->match.route;
+    const struct config *config = exchange_context(r->ex)->config;
     bool first = r->requests++ == 0;
     if (r->raw_upload && !bind_raw(r, body, first, wire))
         return false;
@@ -32,7 +33,10 @@ bool rest_request_bind(struct rest *r, struct slice body, struct buf *wire)
         .match = &r->match,
         .query = exchange_request(r->ex)->query,
         .body = body,
-        .ignore_unknown_params = r->options.ignore_unknown,
+        .ignore_unknown_params = config->json_ignore_unknown,
+        .ignored_params = config->ignore_query,
+        .ignored_param_count = config->ignore_query_count,
+        .decode_slashes = config->decode_slashes,
     };
     return request_binding_write(&binding, &r->options, wire, &r->failure);
 }
@@ -73,7 +77,8 @@ bool rest_request_start(struct rest *r)
         .metadata = &md,
         .max_reply_len = ctx->config->limits.max_reply_bytes,
     };
-    if (!request_metadata_collect(r->ex, &md, &r->failure) ||
+    struct slice prefix = slice_from_string(ctx->config->request_metadata_prefix);
+    if (!request_metadata_collect_unprefixed(r->ex, prefix, &md, &r->failure) ||
         !request_metadata_deadline(r->ex, &call.deadline_ms, &r->failure))
         return false;
     r->call = call_start(ctx->upstream, &call, &call_events, r);

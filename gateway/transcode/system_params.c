@@ -23,6 +23,15 @@ bool system_params_known(struct slice name)
     return false;
 }
 
+enum system_choice system_choice_parse(struct slice value)
+{
+    if (slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("1")))
+        return CHOICE_YES;
+    if (slice_equal(value, SLICE("false")) || slice_equal(value, SLICE("0")))
+        return CHOICE_NO;
+    return CHOICE_NONE;
+}
+
 /* `json;enum-encoding=int`: a form and its parameters. */
 static bool read_alt(struct system_params *s, struct slice value)
 {
@@ -34,8 +43,10 @@ static bool read_alt(struct system_params *s, struct slice value)
     while (value.data) {
         struct slice parameter = slice_cut(&value, ';');
         if (slice_equal(parameter, SLICE("enum-encoding=int")))
-            s->enums_as_numbers = true;
-        else if (!slice_equal(parameter, SLICE("enum-encoding=string")))
+            s->enums_as_numbers = CHOICE_YES;
+        else if (slice_equal(parameter, SLICE("enum-encoding=string")))
+            s->enums_as_numbers = CHOICE_NO;
+        else
             return false;
     }
     return true;
@@ -51,7 +62,7 @@ static bool read_param(struct system_params *s, struct slice name, struct slice 
         return read_alt(s, value) || !dollar;
     }
     if (slice_equal(bare, SLICE("prettyPrint")))
-        s->pretty = slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("1"));
+        s->pretty = system_choice_parse(value);
     return true;
 }
 
@@ -60,7 +71,7 @@ bool system_params_read(struct system_params *s, struct slice query, struct stat
     struct query_reader r = {query};
     struct slice raw_name, raw_value;
     bool good = true;
-    *s = (struct system_params){.pretty = false};
+    *s = (struct system_params){.google_errors = false};
     while (query_reader_next(&r, &raw_name, &raw_value)) {
         uint8_t name[NAME_LEN], value[VALUE_LEN];
         if (raw_name.len > sizeof name || raw_value.len > sizeof value)

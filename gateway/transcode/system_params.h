@@ -4,12 +4,22 @@
 #pragma once
 #include "grpc/status.h"
 
+/* What a request says of a matter that the configuration decides otherwise. */
+enum system_choice { CHOICE_NONE, CHOICE_NO, CHOICE_YES };
+
 struct system_params {
-    bool google_errors;    /* `$alt` was given: the client reads Google's form of errors only */
-    bool enums_as_numbers; /* `enum-encoding=int` */
-    bool event_stream;     /* `alt=sse` */
-    bool pretty;           /* `prettyPrint=true` */
+    bool google_errors; /* `$alt` was given: the client reads Google's form of errors only */
+    enum system_choice enums_as_numbers; /* `enum-encoding=int`, `=string` */
+    bool event_stream;                   /* `alt=sse` */
+    enum system_choice pretty;           /* `prettyPrint=true`, `=false` */
 };
+
+static inline bool system_choice(enum system_choice choice, bool otherwise)
+{
+    return choice == CHOICE_NONE ? otherwise : choice == CHOICE_YES;
+}
+/* "true" and "1", "false" and "0"; anything else chooses nothing. */
+enum system_choice system_choice_parse(struct slice value);
 
 /* Whether the decoded name is one of them. */
 bool system_params_known(struct slice name);

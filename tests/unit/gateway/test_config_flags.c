@@ -112,10 +112,53 @@ static void every_option_reaches_its_field(void **state)
     assert_int_equal(f.config.limits.keepalive_timeout_ms, 4000);
     assert_int_equal(f.config.limits.connect_timeout_ms, 5000);
     assert_true(f.config.json_ignore_unknown);
+    assert_false(f.config.json_pretty || f.config.json_emit_defaults || f.config.decode_slashes ||
+                 f.config.json_enums_as_numbers || f.config.json_proto_names ||
+                 f.config.json_int64_as_numbers);
+    assert_null(f.config.request_metadata_prefix);
+    assert_null(f.config.response_metadata_prefix);
     assert_int_equal(f.config.log_level, LOG_LEVEL_DEBUG);
     assert_int_equal(f.config.descriptors_count, 2);
     assert_string_equal(f.config.descriptors[1], "b.binpb");
     assert_string_equal(f.config.cors_origins[0], "https://a.example");
+    config_flags_fini(&f.flags);
+}
+
+static void options_of_json_reach_their_fields(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const struct {
+        const char *line;
+        size_t field;
+    } rows[] = {
+        {"-u|127.0.0.1:1|--json-pretty", offsetof(struct config, json_pretty)},
+        {"-u|127.0.0.1:1|--json-emit-defaults", offsetof(struct config, json_emit_defaults)},
+        {"-u|127.0.0.1:1|--json-enums-as-numbers", offsetof(struct config, json_enums_as_numbers)},
+        {"-u|127.0.0.1:1|--json-proto-names", offsetof(struct config, json_proto_names)},
+        {"-u|127.0.0.1:1|--json-int64-as-numbers", offsetof(struct config, json_int64_as_numbers)},
+        {"-u|127.0.0.1:1|--decode-slashes", offsetof(struct config, decode_slashes)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fixture_init(&f);
+        assert_int_equal(run(&f, rows[i].line), 0);
+        int set = f.config.json_pretty + f.config.json_emit_defaults +
+                  f.config.json_enums_as_numbers + f.config.json_proto_names +
+                  f.config.json_int64_as_numbers + f.config.decode_slashes;
+        assert_int_equal(set, 1);
+        assert_true(*((const char *)&f.config + rows[i].field));
+        config_flags_fini(&f.flags);
+    }
+    fixture_init(&f);
+    assert_int_equal(run(&f, "-u|127.0.0.1:1|--ignore-query=utm_source|--ignore-query|v|"
+                             "--request-metadata-prefix=grpc-metadata-|"
+                             "--response-metadata-prefix|x-"),
+                     0);
+    assert_int_equal(f.config.ignore_query_count, 2);
+    assert_true(slice_equal(f.config.ignore_query[0], SLICE("utm_source")));
+    assert_true(slice_equal(f.config.ignore_query[1], SLICE("v")));
+    assert_string_equal(f.config.request_metadata_prefix, "grpc-metadata-");
+    assert_string_equal(f.config.response_metadata_prefix, "x-");
     config_flags_fini(&f.flags);
 }
 
@@ -158,6 +201,11 @@ static void wrong_usage_says_what_is_wrong(void **state)
         {"--upstream=127.0.0.1:1|--path-prefix=/a?b", "--path-prefix needs a path"},
         {"--upstream=127.0.0.1:1|--path-prefix=/a%2fb", "--path-prefix needs a path"},
         {"--upstream=127.0.0.1:1|--path-prefix=http://a/b", "--path-prefix needs a path"},
+        {"--upstream=127.0.0.1:1|--request-metadata-prefix=Grpc-Metadata-",
+         "--request-metadata-prefix needs the beginning of a field name, in lower case"},
+        {"--upstream=127.0.0.1:1|--response-metadata-prefix=a:",
+         "--response-metadata-prefix needs the beginning of a field name, in lower case"},
+        {"--upstream=127.0.0.1:1|--response-metadata-prefix=", "--response-metadata-prefix needs"},
         {"--upstream=127.0.0.1:1|--tls-cert=x", "--tls-cert is not built yet"},
         {"--upstream=127.0.0.1:1|--upstream-tls", "--upstream-tls is not built yet"},
         {"--upstream=127.0.0.1:1|extra", "unexpected argument"},
@@ -267,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_upstream_gives_the_defaults),
         cmocka_unit_test(every_option_reaches_its_field),
+        cmocka_unit_test(options_of_json_reach_their_fields),
         cmocka_unit_test(wrong_usage_says_what_is_wrong),
         cmocka_unit_test(targets_follow_grpc_naming),
         cmocka_unit_test(an_authority_replaces_the_target),

@@ -102,6 +102,20 @@ static void a_json_call_is_transcoded(void **state)
     expect_body(SLICE("{\"value\":4}"));
 }
 
+/* All but indentation, which is for people at REST. */
+static void json_replies_are_as_configured(void **state)
+{
+    (void)state;
+    config.json_pretty = config.json_enums_as_numbers = config.json_int64_as_numbers = true;
+    config.json_proto_names = config.json_emit_defaults = true;
+    start("/Calculator/ListHistory", "application/json");
+    upload(SLICE("{\"page_size\":1}"));
+    answer(SLICE("\x0a\4\x10\5\x30\3"));
+    expect_body(
+        SLICE("{\"records\":[{\"name\":\"\",\"operation\":5,\"left\":0,\"right\":0,\"result\":0,"
+              "\"sequence\":3}],\"next_page_token\":\"\"}"));
+}
+
 static void bodies_in_pieces_and_of_known_length(void **state)
 {
     (void)state;
@@ -505,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(a_protobuf_call),
         SCENARIO(a_json_call_is_transcoded),
+        SCENARIO(json_replies_are_as_configured),
         SCENARIO(bodies_in_pieces_and_of_known_length),
         SCENARIO(an_empty_body_is_an_empty_message_but_no_json),
         SCENARIO(which_requests_it_takes),

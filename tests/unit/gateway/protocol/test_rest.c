@@ -165,6 +165,11 @@ static void errors_have_http_status_and_json(void **state)
     fake_call_status(fake_call_last(), STATUS_UNAVAILABLE, "later", NULL);
     expect_error(503, 14, "later");
     expect_answer("retry-after", "1");
+    fake_exchange_close(&fx);
+    post("/Calculator/SquareRoot", "{}");
+    fake_call_status(fake_call_last(), STATUS_RESOURCE_EXHAUSTED, "too often", NULL);
+    expect_error(429, 8, "too often");
+    expect_answer("retry-after", "1");
 }
 
 static void google_clients_get_their_form_of_errors(void **state)

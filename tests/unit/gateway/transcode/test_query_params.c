@@ -540,26 +540,34 @@ static void test_system_values(void **state)
     (void)state;
     static const struct {
         const char *query;
-        bool good, google, numbers, stream, pretty;
+        bool good, google;
+        enum system_choice numbers;
+        bool stream;
+        enum system_choice pretty;
     } rows[] = {
-        {"", true, false, false, false, false},
-        {"name=x", true, false, false, false, false},
-        {"$alt=json", true, true, false, false, false},
-        {"alt=json", true, false, false, false, false},
-        {"%24alt=json%3Benum-encoding%3Dint", true, true, true, false, false},
-        {"alt=json;enum-encoding=int", true, false, true, false, false},
-        {"$alt=json;enum-encoding=string", true, true, false, false, false},
-        {"a=b&$alt=sse&c=d", true, true, false, true, false},
-        {"alt=sse", true, false, false, true, false},
-        {"$alt=proto", false, true, false, false, false},
-        {"$alt=", false, true, false, false, false},
-        {"$alt=json;x=y", false, true, false, false, false},
-        {"alt=proto", true, false, false, false, false},
-        {"$prettyPrint=true", true, false, false, false, true},
-        {"prettyPrint=1", true, false, false, false, true},
-        {"prettyPrint=true&prettyPrint=false", true, false, false, false, false},
-        {"$alt=%zz&$%zz=1", true, false, false, false, false},
-        {"$alt=json&$alt=proto&prettyPrint=1", false, true, false, false, true},
+        {"", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"name=x", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"$alt=json", true, true, CHOICE_NONE, false, CHOICE_NONE},
+        {"alt=json", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"%24alt=json%3Benum-encoding%3Dint", true, true, CHOICE_YES, false, CHOICE_NONE},
+        {"alt=json;enum-encoding=int", true, false, CHOICE_YES, false, CHOICE_NONE},
+        {"$alt=json;enum-encoding=string", true, true, CHOICE_NO, false, CHOICE_NONE},
+        {"a=b&$alt=sse&c=d", true, true, CHOICE_NONE, true, CHOICE_NONE},
+        {"alt=sse", true, false, CHOICE_NONE, true, CHOICE_NONE},
+        {"$alt=proto", false, true, CHOICE_NONE, false, CHOICE_NONE},
+        {"$alt=", false, true, CHOICE_NONE, false, CHOICE_NONE},
+        {"$alt=json;x=y", false, true, CHOICE_NONE, false, CHOICE_NONE},
+        {"alt=proto", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"$prettyPrint=true", true, false, CHOICE_NONE, false, CHOICE_YES},
+        {"prettyPrint=1", true, false, CHOICE_NONE, false, CHOICE_YES},
+        {"prettyPrint=true&prettyPrint=false", true, false, CHOICE_NONE, false, CHOICE_NO},
+        {"$prettyPrint=0", true, false, CHOICE_NONE, false, CHOICE_NO},
+        {"prettyPrint=yes", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"prettyPrint", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"$alt=json;enum-encoding=int;enum-encoding=string", true, true, CHOICE_NO, false,
+         CHOICE_NONE},
+        {"$alt=%zz&$%zz=1", true, false, CHOICE_NONE, false, CHOICE_NONE},
+        {"$alt=json&$alt=proto&prettyPrint=1", false, true, CHOICE_NONE, false, CHOICE_YES},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct system_params s;
