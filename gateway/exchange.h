@@ -69,9 +69,11 @@ bool exchange_write(struct exchange *ex, struct slice data);
 /* Before the end: fields for behind the body.  They are sent when the client said that it takes
  * them
  * ("TE: trailers") and the response can carry them, that is chunked and with a body; else dropped,
- * as are fields whose place is in the head (RFC 9110 section 6.5.1).  Copied. */
+ * as are fields whose place is in the head (RFC 9110 section 6.5.1) and what passes 4 KiB.  Copied.
+ */
 void exchange_trailers(struct exchange *ex, const struct metadata *trailers);
-/* The body is complete.  What answers HEAD may leave the body out; no length is announced then. */
+/* The body is complete.  What answers HEAD may leave the body out; no length is announced then, and
+ * the connection may end. */
 void exchange_end(struct exchange *ex);
 /* Makes a broken-off response visible to the client: the connection ends before the last chunk. */
 void exchange_abort(struct exchange *ex);

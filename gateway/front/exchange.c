@@ -12,7 +12,7 @@ enum {
     MAX_SPARE = 256,
     KEEP_OUT = 16 << 10,
     MAX_RESPONSE_FIELDS = 64 << 10,
-    MAX_TRAILERS = 8 << 10, /* one block in what the HTTP library has left of its buffer */
+    MAX_TRAILERS = 4 << 10, /* so much is left of the HTTP library's buffer */
     ESCAPED_MAX = 6,        /* JSON text of one byte: six bytes of escape */
     DISCARD_MAX = 4, /* messages: the client hears of its status only when its upload is done */
     SLACK = 1 << 20

@@ -7,11 +7,13 @@ import json
 import pathlib
 import re
 import shlex
+import shutil
 import socket
 import tempfile
 import time
 
-from harness import ROOT, SCHEMA, Calculator, Gateway, bridge, curl, equal, main, program, run, test, use_binaries, wait_for
+from harness import (CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, Skip, bridge, curl, equal, main, node_clients, program,
+                     python_clients, run, test, use_binaries, wait_for)
 
 JSON = "content-type: application/json"
 NDJSON = "accept: application/x-ndjson"
@@ -91,6 +93,34 @@ def test_refusals(s):
 
 
 @test()
+def test_methods_that_nobody_serves(s):
+    for method, status in ("BREW", 501), ("get", 501), ("TRACE", 405):
+        error = curl(s.url + "/v1/sqrt/16", None, method=method)
+        equal((error.status, error.json()["code"], sorted(error.json())), (status, 12, ["code", "details", "message"]), method)
+    s.assert_nothing_live()
+
+
+@test()
+def test_head_of_streams(s):
+    """The head that GET would have, and nothing behind it: no length, which nobody knows."""
+    for accept in "application/json", "application/x-ndjson", "text/event-stream":
+        head = get(s, "/v1/flood?count=1000000000&size=1000", "accept: " + accept, method="HEAD")
+        whole = get(s, "/v1/factors/12?delay=0.01s", "accept: " + accept)
+        framing = {"date", "connection", "transfer-encoding"}
+        equal(sorted(set(head.headers) - framing), sorted(set(whole.headers) - framing), "fields")
+        equal((head.headers["content-type"], head.body), (accept, b""), "answer to HEAD")
+        s.assert_nothing_live()
+    with socket.create_connection(("127.0.0.1", s.port("http")), 5) as peer:
+        peer.sendall(b"HEAD /v1/flood?count=1000000000&size=1000 HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = peer.recv(65536)
+        while piece := peer.recv(65536):
+            answer += piece
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"content-length" not in answer.lower(), answer
+        equal(answer.partition(b"\r\n\r\n")[2], b"", "what stands behind the head")
+    get(s, "/v1/factors/1", method="HEAD", status=400)
+
+
+@test()
 def test_head_and_options(s):
     head, body = get(s, "/v1/sqrt/16", method="HEAD"), get(s, "/v1/sqrt/16")
     equal((head.headers["content-length"], head.body), (str(len(body.body)), b""), "answer to HEAD")
@@ -98,6 +128,192 @@ def test_head_and_options(s):
     reply = get(s, "/v1/add", method="OPTIONS", status=204)
     equal((reply.headers["allow"], reply.body), ("GET, HEAD, POST, OPTIONS", b""), "answer to OPTIONS")
     s.assert_nothing_live()
+
+
+TRAILING = "x-grpc-test-echo-trailing-bin: AAEC"
+TE = "te: trailers"
+
+
+def raw_answer(server, request):
+    """All bytes of the answer to a request that closes its connection."""
+    with socket.create_connection(("127.0.0.1", server.port("http")), 5) as peer:
+        peer.sendall(request + b"host: x\r\nconnection: close\r\n\r\n")
+        answer = b""
+        while piece := peer.recv(65536):
+            answer += piece
+    return answer
+
+
+@test()
+def test_trailers(s):
+    end = b"\r\n0\r\nx-grpc-test-echo-trailing-bin: AAEC\r\n\r\n"
+    asking = b"te: trailers\r\nx-grpc-test-echo-trailing-bin: AAEC\r\n"
+    answer = raw_answer(s, b"GET /v1/sqrt/16 HTTP/1.1\r\n" + asking)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\ntrailer: x-grpc-test-echo-trailing-bin\r\n" in head and b"ontent-" b"ength" not in head, head
+    equal(body, b'B\r\n{"value":4}' + end, "body")
+    for accept in b"application/json", b"application/x-ndjson", b"text/event-stream":  # a stream learns them last
+        answer = raw_answer(s, b"GET /v1/factors/6?delay=0.05s HTTP/1.1\r\naccept: " + accept + b"\r\n" + asking)
+        assert answer.endswith(end) and b"\r\ntrailer:" not in answer, answer
+    answer = raw_answer(s, b"GET /v1/factors/1024?delay=0.1s HTTP/1.1\r\ngrpc-timeout: 250m\r\n" + asking)
+    assert not answer.endswith(b"0\r\n\r\n") and end not in answer, f"an array that was cut has an end: {answer}"
+    s.assert_nothing_live()
+
+
+@test()
+def test_trailers_are_for_those_who_ask(s):
+    for headers, method in ([TRAILING], None), ([TRAILING, "te: gzip"], None), ([TRAILING, TE], "HEAD"):
+        reply = get(s, "/v1/sqrt/16", *headers, method=method)
+        assert "content-length" in reply.headers and "trailer" not in reply.headers, reply
+        assert b"AAEC" not in reply.body and "x-grpc-test-echo-trailing-bin" not in reply.headers, reply
+    answer = raw_answer(s, b"GET /v1/sqrt/16 HTTP/1.0\r\nte: trailers\r\nx-grpc-test-echo-trailing-bin: AAEC\r\n")
+    assert answer.endswith(b'\r\n\r\n{"value":4}'), answer
+    assert "content-length" in get(s, "/v1/sqrt/16", TE).headers, "a reply without trailing metadata is chunked"
+    failed = get(s, "/v1/sqrt/-1", TE, TRAILING, status=400)  # has all of it in its head
+    equal(failed.headers["x-grpc-test-echo-trailing-bin"], "AAEC", "metadata of a failure")
+    frame = b"\0\0\0\0\5\x0d\0\0\x80\x41"
+    for path, type_, data in (("/Calculator/SquareRoot", "application/grpc-web+proto", frame),
+                              ("/Calculator/SquareRoot", "application/proto", frame[5:])):
+        reply = curl(s.url + path, data, TE, TRAILING, "content-type: " + type_)
+        assert reply.status == 200 and "trailer" not in reply.headers, reply
+    s.assert_nothing_live()
+
+
+@test(30)
+def test_trailers_in_clients(s):
+    plain = curl(s.url + "/v1/sqrt/16", None, TE, TRAILING)
+    assert plain.body.startswith(b'{"value":4}') and b"x-grpc-test-echo-trailing-bin: AAEC" in plain.body, plain  # -i shows them
+    connection = http.client.HTTPConnection(s.address, timeout=5)
+    for _ in range(2):  # trailers leave the connection in step
+        connection.request("GET", "/v1/sqrt/16", headers={"te": "trailers", "x-grpc-test-echo-trailing-bin": "AAEC"})
+        reply = connection.getresponse()
+        equal((reply.getheader("trailer"), reply.read()), ("x-grpc-test-echo-trailing-bin", b'{"value":4}'), "answer")
+    connection.close()
+    program_text = """
+      require('http').get({host: '127.0.0.1', port: process.argv[1], path: '/v1/factors/6',
+        headers: {te: 'trailers', 'x-grpc-test-echo-trailing-bin': 'AAEC'}}, reply => {
+          let text = ''; reply.on('data', piece => text += piece);
+          reply.on('end', () => { console.log(text, JSON.stringify(reply.trailers)); process.exit(0); }); });"""
+    node_clients()  # skips without Node.js
+    done = run(["node", "-e", program_text, s.port("http")], 20)
+    equal(done.stdout.decode().strip(), '[{"factor":"2"},{"factor":"3","index":1}] {"x-grpc-test-echo-trailing-bin":"AAEC"}', "node")
+
+
+@contextlib.contextmanager
+def showing(*flags):
+    """A gateway before the method Show of upstream.py."""
+    protoc = shutil.which("protoc")
+    if not protoc:
+        raise Skip("protoc is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        described = pathlib.Path(folder) / "upstream.binpb"
+        done = run([protoc, "-I", CLIENTS / "python", "-I", ROOT / "proto", "--include_imports",
+                    f"--descriptor_set_out={described}", "upstream.proto"])
+        equal(done.returncode, 0, done.stderr.decode())
+        argv = [python_clients(), CLIENTS / "python/upstream.py", "127.0.0.1:0"]
+        with Server(argv, ["grpc"]) as upstream, Gateway(upstream.addresses["grpc"], "--descriptors", described,
+                                                         *flags) as server:
+            yield server
+
+
+def shown(server, path="/show", *headers):
+    """(text, {name: value}) as the upstream got them."""
+    seen = json.loads(get(server, path, *headers).json()["text"])
+    return seen["text"], dict(seen["metadata"])
+
+
+@test(60)
+def test_chosen_status(_):
+    with showing() as server:
+        for code in 201, 202:
+            reply = get(server, "/show", f"x-head-x-http-code: {code}", "x-head-location: /there", status=code)
+            assert reply.headers["location"] == "/there" and "x-http-code" not in reply.headers and reply.json(), reply
+        for code in 204, 304:
+            reply = get(server, "/show", f"x-head-x-http-code: {code}", "x-head-etag: x", TE, "x-tail-x-t: 1", status=code)
+            assert reply.body == b"" and reply.headers["etag"] == "x" and "content-type" not in reply.headers, reply
+            assert "transfer-encoding" not in reply.headers and "trailer" not in reply.headers, reply
+        answer = raw_answer(server, b"GET /show HTTP/1.1\r\nx-head-x-http-code: 304\r\n")
+        assert answer.startswith(b"HTTP/1.1 304 ") and answer.endswith(b"\r\n\r\n"), answer
+        get(server, "/show", "x-head-x-http-code: 404", status=200)
+        server.assert_nothing_live()
+
+
+@test(60)
+def test_which_fields_are_trailers(_):
+    with showing() as server:
+        tails = ["x-tail-set-cookie: a=b", "x-tail-cache-control: no-store", "x-tail-x-a: 1", "x-tail-x-b-bin: AAE=",
+                 "x-tail-location: /x", "x-tail-x-long: " + "v" * 3000]
+        reply = get(server, "/show", TE, *tails)
+        equal(reply.headers["trailer"].split(", "), ["x-a", "x-b-bin", "x-long"], "names")
+        for part in b"x-a: 1\r\n", b"x-b-bin: AAE\r\n", b"x-long: " + b"v" * 3000 + b"\r\n":
+            assert part in reply.body, reply.body[-300:]
+        assert b"a=b" not in reply.body.partition(b"}")[2] and b"no-store" not in reply.body.partition(b"}")[2], reply.body
+        whole = raw_answer(server, b"GET /show HTTP/1.1\r\nte: trailers\r\nx-tail-x-long: " + b"v" * 3900 + b"\r\n")
+        assert whole.endswith(b"\r\n0\r\nx-long: " + b"v" * 3900 + b"\r\n\r\n"), whole[-300:]
+        too_long = get(server, "/show", TE, "x-tail-x-a: 1", "x-tail-x-long: " + "v" * 4100)
+        equal((too_long.exit_status, too_long.headers["trailer"]), (0, "x-a"), "names")
+
+
+@test(60)
+def test_metadata_prefixes(_):
+    forbidden = ["te", "host", "grpc-timeout", "content-length", "transfer-encoding", "connection", "upgrade", "content-type",
+                 "grpc-encoding", "grpc-status", "proxy-x", ":path", "x-forwarded-for", "expect"]
+    with showing("--request-metadata-prefix", "grpc-metadata-", "--response-metadata-prefix", "grpc-metadata-") as server:
+        _, got = shown(server, "/show", "Grpc-Metadata-X-A: 1", "x-b: 2", *[f"grpc-metadata-{n}: 1m" for n in forbidden[:11]],
+                       *[f"grpc-metadata-{n}: 1m" for n in forbidden[12:]])
+        equal((got.get("x-a"), got.get("x-b"), "grpc-metadata-x-a" in got), ("1", "2", False), f"metadata {got}")
+        assert "1m" not in got.values(), got
+        answer = raw_answer(server, b"GET /show HTTP/1.1\r\ngrpc-metadata-:path: /1m\r\n")
+        assert b"1m" not in answer, answer
+        reply = get(server, "/show", TE, "x-head-x-h: 1", "x-head-location: /x", "x-tail-x-t: 2")
+        equal([reply.headers.get(n) for n in ("grpc-metadata-x-h", "x-h", "location", "trailer")],
+              ["1", None, "/x", "grpc-metadata-x-t"], f"fields of {reply}")
+        assert b"grpc-metadata-x-t: 2" in reply.body, reply
+
+
+@test(60)
+def test_paths_and_parameters_as_configured(_):
+    with showing("--decode-slashes", "--ignore-query", "utm_source", "--ignore-query=v") as server:
+        equal(shown(server, "/show/a%2Fb/c%20d")[0], "a/b/c d", "text")
+        equal(shown(server, "/show/a?utm_source=x&v=1")[0], "a", "text")
+        refused(server, "/show/a?utm_medium=x", 400, 3, "utm_medium")
+    with showing("--json-ignore-unknown") as server:
+        equal(shown(server, "/show/a%2Fb/c%20d?utm_medium=x")[0], "a%2Fb/c d", "text")
+
+
+@test()
+def test_indented_replies(s):
+    pretty = '{\n  "value": 4\n}\n'
+    for path, accept, wanted in (("/v1/sqrt/16", "application/json; pretty=1", pretty), ("/v1/sqrt/16?$prettyPrint=true", "*/*", pretty),
+                                 ("/v1/sqrt/16?prettyPrint=false", "application/json; pretty=1", '{"value":4}')):
+        equal(get(s, path, "accept: " + accept).body.decode(), wanted, path)
+    equal(get(s, "/v1/factors/6?$prettyPrint=true").body.decode(),
+          '[\n  {\n    "factor": "2"\n  },\n  {\n    "factor": "3",\n    "index": 1\n  }\n]\n', "array")
+    equal(get(s, "/v1/factors/6?$prettyPrint=true", NDJSON).body, get(s, "/v1/factors/6", NDJSON).body, "lines")
+    equal(get(s, "/v1/factors/6?$prettyPrint=true", EVENTS).body, get(s, "/v1/factors/6", EVENTS).body, "events")
+    for path in "/v1/history?page_size=20", "/openapi.json":
+        whole, indented = get(s, path), get(s, path + ("&" if "?" in path else "?") + "prettyPrint=true")
+        equal(indented.json(), whole.json(), path)
+    equal(json.dumps(get(s, "/v1/history?page_size=20").json(), indent=2) + "\n",
+          get(s, "/v1/history?page_size=20&$prettyPrint=true").body.decode(), "indented history")
+    large = get(s, "/v1/flood?count=2000&size=300&prettyPrint=1")
+    equal(len(large.json()), 2000, "messages of an indented stream")
+    s.assert_nothing_live()
+
+
+@test()
+def test_replies_as_configured(_):
+    with bridge("--json-pretty", "--json-emit-defaults", "--json-enums-as-numbers", "--json-proto-names",
+                "--json-int64-as-numbers") as (_, server):
+        page = get(server, "/v1/history?page_size=1")
+        assert page.body.startswith(b'{\n  "records": ['), page
+        record = page.json()["records"][0]
+        equal((type(record["operation"]), type(record["sequence"]), page.json()["next_page_token"]), (int, int, "history-1"), "page")
+        equal(get(server, "/v1/factors/2").json(), [{"factor": 2, "index": 0}], "factors")
+        equal(get(server, "/v1/add", "accept: application/json; pretty=0").body, b'{"value":0}', "sum of nothing")
+        connect = curl(server.url + "/Calculator/ListHistory", '{"pageSize":1}', "connect-protocol-version: 1", JSON)
+        equal(connect.body.count(b"\n"), 0, "line ends of Connect")
+        equal(connect.json(), page.json(), "Connect's page")
 
 
 @test()

@@ -4,6 +4,8 @@ Usage: upstream.py ADDR:PORT [MAX_CONNECTION_AGE_MS]
 
 Methods of test.Upstream, all with raw bytes as messages:
   Metadata   unary: replies with the request metadata as JSON; x-echo-* come back as headers, x-trail-* as trailers
+  Show       unary, of upstream.proto: the request's text and metadata as JSON; x-head-NAME comes back as header NAME,
+             x-tail-NAME as trailer NAME
   Fail       unary: fails with the status x-code and the message x-message-bin, after the headers when x-late is there
   Hang       unary: never replies
   HangAfter  server stream: one message, then silence
@@ -32,6 +34,24 @@ async def show_metadata(_, context):
     context.set_trailing_metadata(chosen(received, "x-trail-"))
     text = [(k, base64.b64encode(v).decode() if isinstance(v, bytes) else v) for k, v in received]
     return json.dumps(text).encode()
+
+
+def text_field(text):
+    """A message whose field 1 is that text."""
+    data, length = text.encode(), bytearray(b"\n")
+    size = len(data)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes(length) + bytes([size]) + data
+
+
+async def show(request, context):
+    received = context.invocation_metadata()
+    await context.send_initial_metadata([(k.removeprefix("x-head-"), v) for k, v in chosen(received, "x-head-")])
+    context.set_trailing_metadata([(k.removeprefix("x-tail-"), v) for k, v in chosen(received, "x-tail-")])
+    metadata = [(k, base64.b64encode(v).decode() if isinstance(v, bytes) else v) for k, v in received]
+    return text_field(json.dumps({"text": request[2:].decode(), "metadata": metadata}))
 
 
 async def fail(_, context):
@@ -78,6 +98,7 @@ async def large(request, _):
 
 HANDLERS = {
     "Metadata": grpc.unary_unary_rpc_method_handler(show_metadata),
+    "Show": grpc.unary_unary_rpc_method_handler(show),
     "Fail": grpc.unary_unary_rpc_method_handler(fail),
     "Hang": grpc.unary_unary_rpc_method_handler(hang),
     "HangAfter": grpc.unary_stream_rpc_method_handler(hang_after),

@@ -53,6 +53,17 @@ static const struct {
     {"GET", "/both/{one}/{two}", ""},
     {"GET", "/mentor/{book.author.mentor.mentor.name}", ""},
     {"PATCH", "/mask/{update_mask}", "book"},
+    /* The examples of google/api/http.proto, with the fields of this schema: revision is page_size,
+     * sub and message are book, message_id and user_id are name and parent. */
+    {"GET", "/v1/{name=messages/*}", ""},
+    {"GET", "/v2/messages/{name}", ""},
+    {"PATCH", "/v2/messages/{name}", "book"},
+    {"PATCH", "/v3/messages/{name}", "*"},
+    {"GET", "/v3/messages/{name}", ""},
+    {"GET", "/v3/users/{parent}/messages/{name}", ""},
+    {"GET", "/v4/{name=**}/x", ""},
+    {"DELETE", "/v4/{book.name=a/*/b/**}:purge", ""},
+    {"PUT", "/v4/{parent}/at/{at}/{a_double}", "book"},
 };
 
 static int setup(void **state)
@@ -425,6 +436,63 @@ static void test_path(void **state)
     check(rows, COUNT(rows));
 }
 
+/* google/api/http.proto, "Rules for HTTP mapping" and its examples. */
+static void test_specification(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"GET", "/v1/messages/123456", "", "{\"name\":\"messages/123456\"}"},
+        {"GET", "/v2/messages/123456?page_size=2&book.title=foo", "",
+         "{\"pageSize\":2,\"book\":{\"title\":\"foo\"},\"name\":\"123456\"}"},
+        {"GET", "/v2/messages/123456?pageSize=2&book.coverColor=RED", "",
+         "{\"pageSize\":2,\"book\":{\"coverColor\":\"RED\"},\"name\":\"123456\"}"},
+        {"GET", "/v2/messages/123456?tags=a&tags=b", "",
+         "{\"tags\":[\"a\",\"b\"],\"name\":\"123456\"}"},
+        {"PATCH", "/v2/messages/123456", "{\"title\":\"Hi!\"}",
+         "{\"book\":{\"title\":\"Hi!\"},\"name\":\"123456\",\"updateMask\":\"title\"}"},
+        {"PATCH", "/v2/messages/123456?page_size=3", "{\"title\":\"Hi!\"}",
+         "{\"book\":{\"title\":\"Hi!\"},\"pageSize\":3,\"name\":\"123456\","
+         "\"updateMask\":\"title\"}"},
+        {"PATCH", "/v3/messages/123456", "{\"a\":\"Hi!\"}", "{\"a\":\"Hi!\",\"name\":\"123456\"}"},
+        {"PATCH", "/v3/messages/123456?a=x", "{}", BAD("a", "the body is the whole request here")},
+        {"GET", "/v3/messages/123456", "", "{\"name\":\"123456\"}"},
+        {"GET", "/v3/users/me/messages/123456", "", "{\"parent\":\"me\",\"name\":\"123456\"}"},
+        {"GET", "/v3/users/me/messages/123456?parent=you", "",
+         BAD("parent", "the path gives this field")},
+        /* One segment: everything is decoded.  Several: all but the slash. */
+        {"GET", "/v2/messages/%5B%2D%5D%7E%2F%2f", "", "{\"name\":\"[-]~//\"}"},
+        {"GET", "/v1/messages/%5B%2D%5D%7E%2F%2f", "", "{\"name\":\"messages/[-]~%2F%2f\"}"},
+        {"GET", "/v2/messages/%252F", "", "{\"name\":\"%2F\"}"},
+        {"GET", "/v1/messages/%252F", "", "{\"name\":\"messages/%2F\"}"},
+        {"GET", "/v4/x", "", "{}"},
+        {"GET", "/v4/a/x/x", "", "{\"name\":\"a/x\"}"},
+        {"GET", "/v4/a%2Fx/x", "", "{\"name\":\"a%2Fx\"}"},
+        {"DELETE", "/v4/a/1/b:purge", "", "{\"book\":{\"name\":\"a/1/b\"}}"},
+        {"DELETE", "/v4/a/1/b/c/d:e:purge", "", "{\"book\":{\"name\":\"a/1/b/c/d:e\"}}"},
+        {"DELETE", "/v4/a/1/b/c:purge?book.name=x", "",
+         BAD("book.name", "the path gives this field")},
+        {"DELETE", "/v4/a/1/b/c:purge?book.title=x", "",
+         "{\"book\":{\"name\":\"a/1/b/c\",\"title\":\"x\"}}"},
+        {"PUT", "/v4/p/at/1970-01-01T00:00:01Z/-1e3", "{}",
+         "{\"book\":{},\"parent\":\"p\",\"at\":\"1970-01-01T00:00:01Z\",\"aDouble\":-1000}"},
+        {"PUT", "/v4/p/at/now/1", "{}", BAD("at", "expected a time like \"2006-01-02T15:04:05Z\"")},
+        {"PUT", "/v4/p/at/1970-01-01T00:00:01Z/NaN?lasts=2s", "",
+         "{\"lasts\":\"2s\",\"parent\":\"p\",\"at\":\"1970-01-01T00:00:01Z\",\"aDouble\":\"NaN\"}"},
+        /* An integer may be written as in JSON, but for a leading zero or a base
+           (test_bad_scalars). */
+        {"GET", "/q?page_size=1e2", "", "{\"pageSize\":100}"},
+        {"GET", "/q?page_size=1.0", "", "{\"pageSize\":1}"},
+        {"GET", "/q?a_uint64=1e2", "", "{\"aUint64\":\"100\"}"},
+        {"GET", "/q?page_size=-0", "", "{}"},
+        {"GET", "/int/1e2", "", "{\"pageSize\":100}"},
+        /* Several maps and levels at once. */
+        {"GET", "/q?book.labels[a]=1&book.labels[b]=2&labels[a]=3", "",
+         "{\"book\":{\"labels\":{\"a\":\"1\",\"b\":\"2\"}},\"labels\":{\"a\":\"3\"}}"},
+        {"GET", "/q?three.mentor.name=x", "", "{\"three\":{\"mentor\":{\"name\":\"x\"}}}"},
+    };
+    check(rows, COUNT(rows));
+}
+
 static void test_body(void **state)
 {
     (void)state;
@@ -721,6 +789,7 @@ int main(void)
         cmocka_unit_test_setup(test_bad_structure, reset),
         cmocka_unit_test_setup(test_well_known, reset),
         cmocka_unit_test_setup(test_path, reset),
+        cmocka_unit_test_setup(test_specification, reset),
         cmocka_unit_test_setup(test_body, reset),
         cmocka_unit_test_setup(test_patch, reset),
         cmocka_unit_test_setup(test_system, reset),
