@@ -135,7 +135,8 @@ class Figures(unittest.TestCase):
         self.assertIn("6,000 bytes, 300 MB/s", text)
 
     def test_delay_beside_a_stalled_reader(self):
-        calls = {BESIDE_WEB_SOCKETS.title: {"drawbridge": [sample(12) | {"p99": 50}]}, GRPC_WEB.title: {"drawbridge": [sample(10)]}}
+        calls = {BESIDE_WEB_SOCKETS.title: {"drawbridge": [sample(12) | {"p99": 50}]},
+                 GRPC_WEB.title: {"drawbridge": [sample(10)]}}
         text = report._group_table(BESIDE_WEB_SOCKETS.title, calls)
         self.assertIn("p99 beside a stalled reader: 2.50 of gRPC-Web unary", text)
         self.assertRegex(text, r"1\.20 \| +≤ 1\.3 \| +met")

@@ -10,12 +10,13 @@ from functools import lru_cache, partial
 
 import load
 from load import Mismatch
-from peers import CACHE, CODEC, CODECS, KINDS, MALLOC_COUNT, PROTOBUF_CPP, SERVER_CPU, Run
+from peers import CACHE, CODEC, CODECS, KINDS, MALLOC_COUNT, PROTOBUF_CPP, SERVER_CPU, Run, Skipped
 from process import core_busy_seconds
 from rounds import Case
 from weight import row
 
-MESSAGES = {"operand": "one number", "records": "50 records", "doubles": "1,000 doubles", "text": "text", "bytes": "1 MiB of bytes"}
+MESSAGES = {"operand": "one number", "records": "50 records", "doubles": "1,000 doubles", "text": "text",
+            "bytes": "1 MiB of bytes"}
 RECORDS = {"records1": 1, "records": 50, "records500": 500}
 TYPES = {"operand": "kinds.Operand"} | dict.fromkeys(RECORDS, "kinds.Records")
 WAYS = {"to_wire": "JSON to protobuf", "to_json": "protobuf to JSON"}
@@ -116,6 +117,8 @@ def cases(_native, options):
 def allocations(program, _native, _options):
     """Calls of malloc, calloc and realloc for one message more, when the output buffer is large enough."""
     def count(message, way, calls):
+        if not MALLOC_COUNT.exists():
+            raise Skipped(f"{MALLOC_COUNT.name} is not built")
         _, said = convert(program, message, way, calls, {"LD_PRELOAD": str(MALLOC_COUNT)})
         return int(re.search(r"^allocations (\d+)$", said, re.M)[1])
 
