@@ -58,19 +58,18 @@ struct exchange_outcome *exchange_outcome(struct exchange *ex);
 void *exchange_alloc(struct exchange *ex, size_t size);
 struct arena *exchange_arena(struct exchange *ex);
 
-/* Before the head: a part of the body is of no use to the client, as of one reply message.  Head
- * and body are then kept back until the end, as far as the length stays below a bound. */
+/* Before the head: a part of the body is of no use to the client, as of one reply message.  Head and
+ * body are then kept back until the end, as far as the length stays below a bound. */
 void exchange_hold(struct exchange *ex);
 /* The head, once.  Names are lower case and values valid; fields that do not pass
  * metadata_value_valid() are dropped. Copied. */
 void exchange_head(struct exchange *ex, int http_status, const struct metadata *headers);
 /* Appends to the body; copies.  False = full: pause the source until on_writable. */
 bool exchange_write(struct exchange *ex, struct slice data);
-/* Before the end: fields for behind the body.  They are sent when the client said that it takes
- * them
- * ("TE: trailers") and the response can carry them, that is chunked and with a body; else dropped,
- * as are fields whose place is in the head (RFC 9110 section 6.5.1) and what passes 4 KiB.  Copied.
- */
+/* Before the end: fields for behind the body.  They are sent when the client takes them ("TE:
+ * trailers") and the response can have them: over HTTP/1.1 a chunked one with a body.  Else they are
+ * dropped, as are those whose place is in the head (RFC 9110 section 6.5.1) and what passes 4 KiB.
+ * Copied. */
 void exchange_trailers(struct exchange *ex, const struct metadata *trailers);
 /* The body is complete.  What answers HEAD may leave the body out; no length is announced then, and
  * the connection may end. */

@@ -6,8 +6,7 @@
 /* Zero-initialised: at the start of a text. */
 struct json_pretty {
     unsigned depth;
-    bool opened; /* the last byte was an opening bracket: an empty object or list stays in one line
-                  */
+    bool opened; /* the last byte was an opening bracket; "{}" and "[]" stay in one line */
     bool in_string, escaped;
 };
 
