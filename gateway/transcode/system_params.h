@@ -8,7 +8,7 @@
 enum system_choice { CHOICE_NONE, CHOICE_NO, CHOICE_YES };
 
 struct system_params {
-    bool google_errors; /* `$alt` was given: the client reads Google's form of errors only */
+    bool google_errors; /* the client reads Google's form of errors only; set by `$alt` */
     enum system_choice enums_as_numbers; /* `enum-encoding=int`, `=string` */
     bool event_stream;                   /* `alt=sse` */
     enum system_choice pretty;           /* `prettyPrint=true`, `=false` */
