@@ -1,5 +1,7 @@
 #include "base/net.h"
 
+#include "base/text.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -13,70 +15,62 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int net_parse_unix(const char *path, struct net_address *address)
+static int unix_address(struct slice name, bool abstract, struct net_address *address)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&address->storage;
-    size_t len = strlen(path);
-    if (len == 0)
+    *address = (struct net_address){0};
+    if (name.len == 0 || memchr(name.data, 0, name.len))
         return -EINVAL;
-    if (len >= sizeof un->sun_path)
+    if (name.len >= sizeof un->sun_path)
         return -ENAMETOOLONG;
     un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, len + 1);
-    address->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+    /* An abstract name begins with a NUL and ends with its length. */
+    memcpy(un->sun_path + abstract, name.data, name.len);
+    address->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name.len + 1);
     return 0;
 }
 
-static bool is_port(const char *text)
+int net_split(struct slice text, char host[static NET_HOST_LEN], int *port)
 {
-    char *end;
-    if (*text < '0' || *text > '9')
-        return false;
-    unsigned long port = strtoul(text, &end, 10);
-    return *end == 0 && port <= 65535;
-}
-
-enum { HOST_LEN = 256 };
-
-/* "HOST:PORT" into its parts; the host without brackets. */
-static int split_address(const char *text, char host[static HOST_LEN], const char **port)
-{
-    const char *colon = strrchr(text, ':');
-    size_t host_len = colon ? (size_t)(colon - text) : 0;
-    if (!colon || !is_port(colon + 1) || host_len >= HOST_LEN)
+    struct slice name = text, rest = {NULL, 0};
+    const uint8_t *end;
+    uint64_t number;
+    *port = -1;
+    if (text.len > 0 && text.data[0] == '[') {
+        end = memchr(text.data, ']', text.len);
+        if (!end || end == text.data + 1)
+            return -EINVAL;
+        name = slice_from(text.data + 1, (size_t)(end - text.data) - 1);
+        rest = slice_skip(text, name.len + 2);
+    } else if (text.len > 0 && (end = memchr(text.data, ':', text.len)) &&
+               end == memrchr(text.data, ':', text.len)) {
+        name = slice_first(text, (size_t)(end - text.data));
+        rest = slice_skip(text, name.len);
+    }
+    if (name.len >= NET_HOST_LEN || (name.len > 0 && memchr(name.data, 0, name.len)))
         return -EINVAL;
-    bool bracketed = text[0] == '[';
-    if (bracketed && (host_len < 3 || text[host_len - 1] != ']'))
-        return -EINVAL;
-    if (!bracketed && memchr(text, ':', host_len))
-        return -EINVAL;
-    memcpy(host, text + (bracketed ? 1 : 0), host_len);
-    host[bracketed ? host_len - 2 : host_len] = 0;
-    *port = colon + 1;
+    if (rest.len > 0) {
+        if (rest.data[0] != ':' || text_parse_uint64(slice_skip(rest, 1), &number) < 0 ||
+            number > UINT16_MAX)
+            return -EINVAL;
+        *port = (int)number;
+    }
+    memcpy(host, name.data, name.len);
+    host[name.len] = 0;
     return 0;
 }
 
-bool net_is_address(const char *text)
+/* `flags` of getaddrinfo.  "localhost" means 127.0.0.1 to most servers: IPv4 is preferred when a
+ * name has both. */
+static int look_up(const char *host, uint16_t port, int flags, struct net_address *address)
 {
-    char host[HOST_LEN];
-    const char *port;
-    return strncmp(text, "unix:", 5) == 0 ? text[5] != 0 : split_address(text, host, &port) == 0;
-}
-
-int net_parse(const char *text, struct net_address *address)
-{
-    *address = (struct net_address){0};
-    if (strncmp(text, "unix:", 5) == 0)
-        return net_parse_unix(text + 5, address);
-    char host[HOST_LEN];
-    const char *port;
-    if (split_address(text, host, &port) < 0)
-        return -EINVAL;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *found;
-    if (getaddrinfo(host[0] ? host : NULL, port, &hints, &found) != 0)
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    *address = (struct net_address){0};
+    if (getaddrinfo(*host ? host : NULL, service, &hints, &found) != 0)
         return -ENOENT;
-    /* "localhost" means 127.0.0.1 to most servers: prefer IPv4 when a name has both. */
     const struct addrinfo *pick = found;
     for (const struct addrinfo *ai = found->ai_next; ai; ai = ai->ai_next) {
         if (pick->ai_family != AF_INET && ai->ai_family == AF_INET)
@@ -86,6 +80,41 @@ int net_parse(const char *text, struct net_address *address)
     address->len = pick->ai_addrlen;
     freeaddrinfo(found);
     return 0;
+}
+
+int net_numeric(const char *host, uint16_t port, struct net_address *address)
+{
+    return *host && look_up(host, port, AI_NUMERICHOST, address) == 0 ? 0 : -EINVAL;
+}
+
+int net_unix(struct slice path, struct net_address *address)
+{
+    return unix_address(path, false, address);
+}
+
+int net_unix_abstract(struct slice name, struct net_address *address)
+{
+    return unix_address(name, true, address);
+}
+
+bool net_is_address(const char *text)
+{
+    char host[NET_HOST_LEN];
+    int port;
+    return strncmp(text, "unix:", 5) == 0
+               ? text[5] != 0
+               : net_split(slice_from_string(text), host, &port) == 0 && port >= 0;
+}
+
+int net_parse(const char *text, struct net_address *address)
+{
+    char host[NET_HOST_LEN];
+    int port;
+    if (strncmp(text, "unix:", 5) == 0)
+        return net_unix(slice_from_string(text + 5), address);
+    if (net_split(slice_from_string(text), host, &port) < 0 || port < 0)
+        return -EINVAL;
+    return look_up(host, (uint16_t)port, AI_PASSIVE, address);
 }
 
 void net_format(const struct net_address *address, char text[static NET_TEXT_LEN])
@@ -102,7 +131,9 @@ void net_format(const struct net_address *address, char text[static NET_TEXT_LEN
     } else if (address->storage.ss_family == AF_UNIX) {
         const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
         bool named = address->len > offsetof(struct sockaddr_un, sun_path);
-        snprintf(text, NET_TEXT_LEN, "unix:%.108s", named ? un->sun_path : "");
+        bool abstract = named && un->sun_path[0] == 0;
+        snprintf(text, NET_TEXT_LEN, "%s:%.*s", abstract ? "unix-abstract" : "unix", 107,
+                 named ? un->sun_path + abstract : "");
     } else {
         snprintf(text, NET_TEXT_LEN, "unknown");
     }

@@ -10,7 +10,17 @@ struct net_address {
     socklen_t len;
 };
 
-enum { NET_TEXT_LEN = 128 };
+enum { NET_TEXT_LEN = 128, NET_HOST_LEN = 256 };
+
+/* Splits "HOST", "HOST:PORT", "[V6]" and "[V6]:PORT"; an address of several colons without brackets
+ * is all host.  *port becomes -1 when there is none.  Says nothing of the host.  0 or -EINVAL. */
+int net_split(struct slice text, char host[static NET_HOST_LEN], int *port);
+/* A numeric host ("127.0.0.1", "::1", "fe80::1%eth0"); looks nothing up.  0 or -EINVAL. */
+int net_numeric(const char *host, uint16_t port, struct net_address *address);
+/* A unix socket: a path, or a name in Linux's abstract namespace (unix(7)).  0, -EINVAL (empty, a
+ * NUL), -ENAMETOOLONG. */
+int net_unix(struct slice path, struct net_address *address);
+int net_unix_abstract(struct slice name, struct net_address *address);
 
 /* "HOST:PORT", "[V6]:PORT", ":PORT" (all interfaces), "unix:PATH".  A HOST that is not numeric is
  * looked up, which may block: only for use at start.  0, or -EINVAL (syntax), -ENOENT (unknown
@@ -18,7 +28,7 @@ enum { NET_TEXT_LEN = 128 };
 int net_parse(const char *text, struct net_address *address);
 /* Whether that is the form of an address; nothing is looked up. */
 bool net_is_address(const char *text);
-/* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "unix:/path". */
+/* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "unix:/path", "unix-abstract:name". */
 void net_format(const struct net_address *address, char text[static NET_TEXT_LEN]);
 bool net_is_loopback(const struct net_address *address);
 uint16_t net_port(const struct net_address *address);

@@ -2,9 +2,14 @@
  */
 #pragma once
 #include "base/log.h"
-#include "base/net.h"
+#include "gateway/upstream/target.h"
 
-enum { CONFIG_MAX_LISTEN = 16, CONFIG_MAX_ORIGINS = 64, CONFIG_MAX_FILES = 32 };
+enum {
+    CONFIG_MAX_LISTEN = 16,
+    CONFIG_MAX_UPSTREAMS = 32,
+    CONFIG_MAX_ORIGINS = 64,
+    CONFIG_MAX_FILES = 32
+};
 enum config_switch { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
 
 struct config_limits {
@@ -27,14 +32,21 @@ struct config_limits {
     size_t max_buffered_bytes;        /* per worker */
 };
 
+struct config_upstream {
+    struct target target;
+    const char *authority; /* ":authority"; NULL: the target's */
+    /* The full names of the services that it has, and no others; none: reflection tells. */
+    const char *const *services;
+    size_t services_count;
+};
+
 struct config {
     struct net_address listen[CONFIG_MAX_LISTEN];
     size_t listen_count;
     bool admin_on;
     struct net_address admin;
-    const char *upstream; /* the target as given */
-    struct net_address upstream_address;
-    const char *upstream_authority; /* NULL: the target */
+    struct config_upstream upstreams[CONFIG_MAX_UPSTREAMS];
+    size_t upstreams_count; /* at least one */
     const char *descriptors[CONFIG_MAX_FILES];
     size_t descriptors_count;
     const char *path_prefix;     /* "/api": the public listeners serve what is below; "": all */

@@ -83,7 +83,10 @@ static const char *judge_admin(const char *value)
 }
 
 const struct option config_flags_options[] = {
-    {"upstream", "TARGET", "The gRPC server: HOST:PORT, unix:PATH, dns:///HOST:PORT. Required.",
+    {"upstream", "TARGET",
+     "A gRPC server: HOST:PORT, dns:[//SERVER/]HOST:PORT, ipv4:A:PORT[,B:PORT],\n"
+     "ipv6:[A]:PORT, unix:PATH, unix-abstract:NAME. Required; repeatable: a call\n"
+     "goes to the one that has its service.",
      NULL, 0, 0, AT(upstream), OPTION_LIST, 'u'},
     {"listen", "ADDR:PORT",
      "Where HTTP is served; repeatable (default 127.0.0.1:8080).\n"
@@ -105,7 +108,7 @@ const struct option config_flags_options[] = {
      AT(path_prefix), OPTION_TEXT, 0, .judge = judge_path_prefix},
     {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
      NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
-    {"upstream-authority", "NAME", "What the upstream sees as :authority (default: the target).",
+    {"upstream-authority", "NAME", "What every upstream sees as :authority (default: its target).",
      NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0},
     {"cors-origin", "ORIGIN",
      "A web origin whose pages may call; repeatable; * for all.\n"
@@ -304,27 +307,6 @@ static int parse_address(const char *what, const char *text, struct net_address 
     return 0;
 }
 
-int config_target_parse(const char *target, struct net_address *address, const char **authority,
-                        char error[static OPTION_ERROR_LEN])
-{
-    static const char *const prefixes[] = {"dns:///", "dns:", "ipv4:", "ipv6:"};
-    if (strstr(target, "http://") == target || strstr(target, "https://") == target)
-        return fail(error, -EINVAL, "write the target as HOST:PORT, without \"%.*s\"",
-                    (int)(strstr(target, "//") + 2 - target), target);
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (strncmp(target, prefixes[i], strlen(prefixes[i])) == 0) {
-            target += strlen(prefixes[i]);
-            break;
-        }
-    }
-    if (strchr(target, ',') || strncmp(target, "//", 2) == 0)
-        return fail(error, -EINVAL,
-                    "several addresses and name servers in a target are not built yet: \"%.100s\"",
-                    target);
-    *authority = strncmp(target, "unix:", 5) == 0 ? "localhost" : target;
-    return parse_address("the target", target, address, error);
-}
-
 static int apply_listeners(const struct config_flags *flags, struct config *config, char *error)
 {
     static const char *const by_default = "127.0.0.1:8080";
@@ -342,18 +324,27 @@ static int apply_listeners(const struct config_flags *flags, struct config *conf
     return config->admin_on ? parse_address("--admin", admin, &config->admin, error) : 0;
 }
 
-static int apply_upstream(const struct config_flags *flags, struct config *config, char *error)
+static int apply_upstreams(const struct config_flags *flags, struct config *config, char *error)
 {
     if (flags->upstream.count == 0)
         return fail(error, -EINVAL, "--upstream HOST:PORT is required: the gRPC server to serve");
     if (flags->upstream.count > 1)
         return fail(error, -EINVAL, "more than one --upstream is not built yet");
-    config->upstream = flags->upstream.items[0];
-    int result = config_target_parse(config->upstream, &config->upstream_address,
-                                     &config->upstream_authority, error);
-    if (flags->upstream_authority)
-        config->upstream_authority = flags->upstream_authority;
-    return result;
+    if (flags->upstream.count > CONFIG_MAX_UPSTREAMS)
+        return fail(error, -EINVAL, "--upstream is given more than %d times", CONFIG_MAX_UPSTREAMS);
+    for (size_t i = 0; i < flags->upstream.count; i++) {
+        const char *text = flags->upstream.items[i];
+        struct config_upstream *up = &config->upstreams[i];
+        int result = target_parse(text, &up->target, error);
+        if (result < 0)
+            return result;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(text, config->upstreams[k].target.text) == 0)
+                return fail(error, -EINVAL, "--upstream %.100s is given twice", text);
+        up->authority = flags->upstream_authority;
+    }
+    config->upstreams_count = flags->upstream.count;
+    return 0;
 }
 
 static void apply_lists(const struct config_flags *flags, struct config *config)
@@ -402,7 +393,7 @@ int config_flags_apply(const struct config_flags *flags, struct config *config,
                        char error[static OPTION_ERROR_LEN])
 {
     config_init(config);
-    int result = apply_upstream(flags, config, error);
+    int result = apply_upstreams(flags, config, error);
     if (result == 0)
         result = apply_listeners(flags, config, error);
     apply_lists(flags, config);

@@ -44,14 +44,8 @@ int config_flags_environment(struct config_flags *flags, char *(*get)(const char
  */
 int config_flags_parse(struct config_flags *flags, int argc, char **argv,
                        char error[static OPTION_ERROR_LEN]);
-/* Fills *config, which borrows the flags' strings.  Host names are looked up, which may block.
- * 0; -EINVAL for a value that makes no sense (wrong usage), -ENOENT for a host that nobody knows,
- * -ENAMETOOLONG; each with a sentence in `error`. */
+/* Fills *config, which borrows the flags' strings.  Host names of listeners are looked up, which
+ * may block.  0; -EINVAL for a value that makes no sense (wrong usage), -ENOENT for a host that
+ * nobody knows, -ENAMETOOLONG; each with a sentence in `error`. */
 int config_flags_apply(const struct config_flags *flags, struct config *config,
                        char error[static OPTION_ERROR_LEN]);
-
-/* Reads the target of an upstream: "HOST:PORT", "dns:///HOST:PORT", "ipv4:A:PORT", "unix:PATH"
- * (gRPC naming).  *authority becomes what stands in ":authority", borrowed from `target`.  As
- * above. */
-int config_target_parse(const char *target, struct net_address *address, const char **authority,
-                        char error[static OPTION_ERROR_LEN]);

@@ -203,7 +203,7 @@ static bool gateway_init(struct gateway *g, struct config *config, gateway_ready
         return false;
     h2_conn_set_init(&g->conns, g->ctx.loop);
     struct upstream_config up;
-    upstream_config_init(&up, config);
+    upstream_config_init(&up, config, 0);
     g->ctx.upstream = upstream_new(&g->conns, &up, &g->metrics, g->ctx.log);
     g->log_hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = g};
     loop_hook_add(g->ctx.loop, &g->log_hook);
@@ -330,7 +330,7 @@ bool gateway_is_ready(const struct gateway *g, struct buf *why)
         buf_printf(why, "draining\n");
     } else if (!upstream) {
         struct slice reason = status_message(upstream_last_failure(g->ctx.upstream));
-        buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstream,
+        buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstreams[0].target.text,
                    reason.len ? ": " : "", SLICE_PRINT(reason));
     } else if (!g->ctx.schema) {
         buf_printf(why, "no schema: %s\n", schema_source_failure(g->source));

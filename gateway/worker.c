@@ -114,7 +114,7 @@ struct worker *worker_new(const struct config *config, struct gateway *gateway,
         goto fail;
     h2_conn_set_init(&w->conns, w->ctx.loop);
     struct upstream_config up;
-    upstream_config_init(&up, config);
+    upstream_config_init(&up, config, 0);
     w->ctx.upstream = upstream_new(&w->conns, &up, &w->metrics, w->ctx.log);
     if (!w->ctx.upstream)
         goto fail;

@@ -93,7 +93,7 @@ void banner_print(const struct config *config, const struct schema *schema, FILE
         fprintf(out, "  admin   %s   /readyz /metrics\n", url);
     }
     fprintf(out, "  for     %s, %zu service%s with %zu method%s, schema from %s\n",
-            config->upstream, services, plural(services), methods, plural(methods),
+            config->upstreams[0].target.text, services, plural(services), methods, plural(methods),
             schema_source(schema));
     const struct method *method = sample_method(schema);
     if (method)

@@ -26,7 +26,8 @@ static int check_rules(const struct config *config)
     arena_fini(&arena);
     if (!good)
         return fail(status_message(&st));
-    printf("ok: the services are learnt from %s when it is there\n", config->upstream);
+    printf("ok: the services are learnt from %s when it is there\n",
+           config->upstreams[0].target.text);
     if (config->http_rules)
         printf("%s: %zu bindings are well-formed; whether they fit the services shows then, or "
                "now with --descriptors\n",

@@ -1,6 +1,5 @@
 #include "gateway/cli/client.h"
 
-#include "gateway/config_flags.h"
 #include "gateway/schema/reflection_client.h"
 
 #include <errno.h>
@@ -18,6 +17,8 @@ int client_open(struct client *c, const char *target, const struct client_flags 
                 char error[static OPTION_ERROR_LEN])
 {
     struct upstream_config config = {
+        .target = &c->target,
+        .authority = flags->authority,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .backoff_min_ms = BACKOFF_MIN_MS,
         .backoff_max_ms = BACKOFF_MAX_MS,
@@ -25,11 +26,9 @@ int client_open(struct client *c, const char *target, const struct client_flags 
         .max_queued = MAX_CALLS,
     };
     *c = (struct client){0};
-    int result = config_target_parse(target, &config.address, &config.authority, error);
+    int result = target_parse(target, &c->target, error);
     if (result < 0)
         return result;
-    if (flags->authority)
-        config.authority = flags->authority;
     signal(SIGPIPE, SIG_IGN);
     c->loop = loop_new();
     if (c->loop) {

@@ -39,13 +39,14 @@ struct client_flags {
 struct client {
     struct loop *loop;
     struct h2_conn_set conns;
+    struct target target;
     struct upstream *upstream;
     struct schema *schema; /* after client_load_schema() */
 };
 
-/* Starts to connect; whether that works shows with the first call.  0; -EINVAL when the target
- * makes no sense, another negative errno when it names nobody, each with a sentence in `error`;
- * then nothing is to be closed. */
+/* Starts to connect; whether that works shows with the first call.  `c` stays where it is until
+ * client_close().  0; -EINVAL when the target makes no sense, another negative errno; each with a
+ * sentence in `error`; then nothing is to be closed. */
 int client_open(struct client *c, const char *target, const struct client_flags *flags,
                 char error[static OPTION_ERROR_LEN]);
 void client_close(struct client *c);

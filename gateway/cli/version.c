@@ -2,6 +2,7 @@
  * themselves at run time, which is what a bug report needs. */
 #include "gateway/cli/cli.h"
 
+#include <ares.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <nghttp2/nghttp2.h>
@@ -19,6 +20,7 @@ static int run_version(const struct command *command, int argc, char **argv)
     printf("libprotobuf-c %s\n", protobuf_c_version());
     printf("libjansson %s\n", jansson_version_str());
     printf("libyaml %s\n", yaml_get_version_string());
+    printf("libcares %s\n", ares_version(NULL));
     return 0;
 }
 

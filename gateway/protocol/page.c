@@ -89,8 +89,8 @@ static char *page_services(const struct context *ctx)
     for (size_t i = 0; schema && i < schema_service_count(schema); i++)
         json_array_append_new(services, page_service(schema, schema_service_at(schema, i)));
     json_t *root = json_pack("{ss ss* ss* so}", "version", DRAWBRIDGE_VERSION, "upstream",
-                             ctx->config->upstream, "schema", schema ? schema_source(schema) : NULL,
-                             "services", services);
+                             ctx->config->upstreams[0].target.text, "schema",
+                             schema ? schema_source(schema) : NULL, "services", services);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;

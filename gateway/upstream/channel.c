@@ -28,6 +28,16 @@ static void channel_enter(struct channel *ch, enum channel_state state)
     ch->config->events->on_state(ch->config->arg, ch);
 }
 
+/* The address is named where the upstream's name does not. */
+static void channel_blame(struct channel *ch, enum status_code code, struct slice reason)
+{
+    char address[NET_TEXT_LEN];
+    net_format(&ch->address, address);
+    bool same = strcmp(address, ch->config->name) == 0;
+    status_set(&ch->why, code, "upstream %s%s%s%s: %.*s", ch->config->name, same ? "" : " (",
+               same ? "" : address, same ? "" : ")", SLICE_PRINT(reason));
+}
+
 static void channel_stop_connecting(struct channel *ch)
 {
     loop_io_free(ch->connect);
@@ -40,7 +50,7 @@ static void channel_stop_connecting(struct channel *ch)
 static void channel_fail(struct channel *ch, const char *reason)
 {
     channel_stop_connecting(ch);
-    status_set(&ch->why, STATUS_UNAVAILABLE, "upstream %s: %s", ch->config->name, reason);
+    channel_blame(ch, STATUS_UNAVAILABLE, slice_from_string(reason));
     channel_enter(ch, CHANNEL_CLOSED);
 }
 
@@ -87,14 +97,10 @@ static void on_closed(void *arg, const struct status *why)
     struct channel *ch = arg;
     ch->conn = NULL;
     metrics_sub(ch->config->metrics, METRIC_UPSTREAM_CONNECTIONS, 1);
-    if (ch->why.code == STATUS_OK && why->code != STATUS_OK) {
-        struct slice text = status_message(why);
-        status_set(&ch->why, STATUS_UNAVAILABLE, "upstream %s: %.*s", ch->config->name,
-                   SLICE_PRINT(text));
-    }
+    if (ch->why.code == STATUS_OK && why->code != STATUS_OK)
+        channel_blame(ch, STATUS_UNAVAILABLE, status_message(why));
     if (ch->why.code == STATUS_OK && !ch->was_ready)
-        status_set(&ch->why, STATUS_UNAVAILABLE, "upstream %s: closed the connection at once",
-                   ch->config->name);
+        channel_blame(ch, STATUS_UNAVAILABLE, SLICE("closed the connection at once"));
     channel_enter(ch, CHANNEL_CLOSED);
 }
 
@@ -126,16 +132,17 @@ static void on_connected(void *arg, int events)
     channel_enter(ch, CHANNEL_GREETING);
 }
 
-struct channel *channel_new(const struct channel_config *config)
+struct channel *channel_new(const struct channel_config *config, const struct net_address *address)
 {
     struct channel *ch = calloc(1, sizeof *ch);
     if (!ch)
         return NULL;
     ch->config = config;
+    ch->address = *address;
     ch->timer = (struct timer){.on_expire = on_timeout, .arg = ch};
     list_init(&ch->node);
     metrics_add(config->metrics, METRIC_UPSTREAM_CONNECTS, 1);
-    ch->fd = net_connect(config->address);
+    ch->fd = net_connect(address);
     if (ch->fd < 0) {
         channel_fail_errno(ch, ch->fd);
         return ch;
@@ -155,7 +162,7 @@ void channel_close(struct channel *ch, enum status_code code, const char *reason
     if (ch->state == CHANNEL_CLOSED)
         return;
     if (code != STATUS_OK)
-        status_set(&ch->why, code, "upstream %s: %s", ch->config->name, reason);
+        channel_blame(ch, code, slice_from_string(reason));
     if (ch->conn) {
         h2_conn_close(ch->conn);
         return;

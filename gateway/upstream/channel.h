@@ -25,8 +25,7 @@ struct channel_events {
 
 struct channel_config {
     struct h2_conn_set *conns;
-    const struct net_address *address;
-    const char *name; /* the address as text, for `why` */
+    const char *name; /* of the upstream, for `why` */
     uint64_t connect_timeout_ms;
     struct metrics *metrics; /* may be NULL */
     const struct channel_events *events;
@@ -35,7 +34,8 @@ struct channel_config {
 
 struct channel {
     const struct channel_config *config; /* borrowed */
-    enum channel_state state;            /* changed by channel_enter() only */
+    struct net_address address;
+    enum channel_state state; /* changed by channel_enter() only */
     bool was_ready;
     bool answered;           /* a reply came over it: the peer serves */
     bool worn;               /* enough streams were reset: no new ones */
@@ -55,7 +55,7 @@ struct channel {
 
 /* Starts to connect.  Failure arrives as on_state(CHANNEL_CLOSED), perhaps inside this call.  NULL
  * when memory is out. */
-struct channel *channel_new(const struct channel_config *config);
+struct channel *channel_new(const struct channel_config *config, const struct net_address *address);
 /* Ends it at once; its streams hear on_close.  The state is CHANNEL_CLOSED afterwards. */
 void channel_close(struct channel *ch, enum status_code code, const char *reason);
 /* Only in state CHANNEL_CLOSED. */

@@ -4,6 +4,7 @@
 #include "gateway/upstream/upstream_private.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -39,11 +40,7 @@ static void on_channel_state(void *arg, struct channel *ch)
     struct upstream *up = arg;
     if (ch->state == CHANNEL_READY) {
         up->failing = false;
-        if (up->log && log_begin(up->log, LOG_LEVEL_INFO, "upstream_connected")) {
-            log_text(up->log, "upstream", up->name);
-            log_uint(up->log, "max_streams", ch->max_streams);
-            log_end(up->log);
-        }
+        upstream_log_connected(up, ch);
     }
     upstream_wake(up);
 }
@@ -105,23 +102,6 @@ static bool upstream_wants_connection(const struct upstream *up)
     return true;
 }
 
-static void upstream_log_end(struct upstream *up, const struct channel *ch, bool first)
-{
-    const char *event = ch->was_ready ? "upstream_lost" : "upstream_unreachable";
-    enum log_level level = first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
-    if (ch->was_ready && ch->why.code == STATUS_OK)
-        level = LOG_LEVEL_INFO;
-    if (!up->log || !log_begin(up->log, level, event))
-        return;
-    uint64_t now = loop_now_ms(up->loop);
-    log_text(up->log, "upstream", up->name);
-    log_str(up->log, "message",
-            ch->why.code == STATUS_OK ? SLICE("connection closed") : status_message(&ch->why));
-    log_uint(up->log, "streams", ch->streams);
-    log_uint(up->log, "retry_ms", up->next_attempt_ms > now ? up->next_attempt_ms - now : 0);
-    log_end(up->log);
-}
-
 /* Once may be a restart.  Twice in a row is a server that takes connections and serves none: calls
  * must not wait for that. */
 static void upstream_distrust(struct upstream *up)
@@ -131,8 +111,9 @@ static void upstream_distrust(struct upstream *up)
     up->failing = true;
 }
 
-/* Once for each connection that takes no calls any more.  One that served is replaced at once; one
- * that failed, or that went as soon as it came, only after a pause. */
+/* Once for each connection that takes no calls any more.  One that served is replaced at once;
+ * after one that failed, or that went as soon as it came, the next address is in turn, and a pause
+ * after the last. */
 static void upstream_judge(struct upstream *up, struct channel *ch)
 {
     if (ch->judged)
@@ -142,6 +123,10 @@ static void upstream_judge(struct upstream *up, struct channel *ch)
     if (ch->answered || ch->worn ||
         (ch->was_ready && now - ch->ready_ms >= up->config.backoff_max_ms)) {
         backoff_reset(&up->backoff);
+        up->next_attempt_ms = now;
+        if (!upstream_ready(up))
+            addresses_restart(&up->addresses);
+    } else if (!upstream_ready(up) && addresses_next(&up->addresses)) {
         up->next_attempt_ms = now;
     } else {
         bool again = up->backoff.next_ms > up->backoff.min_ms;
@@ -178,10 +163,10 @@ static void upstream_sweep(struct upstream *up)
         upstream_judge(up, ch);
         if (ch->state != CHANNEL_CLOSED)
             continue;
-        upstream_log_end(up, ch, !up->failing);
+        upstream_log_end(up, ch);
         if (ch->why.code != STATUS_OK)
             up->last_failure = ch->why;
-        if (!ch->was_ready && !upstream_ready(up))
+        if (!ch->was_ready && !upstream_ready(up) && up->addresses.place == 0)
             up->failing = true;
         upstream_remove(up, ch);
     }
@@ -206,24 +191,51 @@ static void on_idle_look(void *arg)
     upstream_wake(up);
 }
 
-static void upstream_connect(struct upstream *up)
+static void upstream_try_later(struct upstream *up)
 {
-    if (!upstream_wants_connection(up))
-        return;
-    uint64_t now = loop_now_ms(up->loop);
-    if (now < up->next_attempt_ms) {
-        loop_timer_set(up->loop, &up->attempt, up->next_attempt_ms);
-        return;
+    up->next_attempt_ms = loop_now_ms(up->loop) + backoff_next(&up->backoff);
+    loop_timer_set(up->loop, &up->attempt, up->next_attempt_ms);
+}
+
+/* Without an answer the addresses of the last one are tried again. */
+static void on_looked_up(void *arg, const char *why, bool changed)
+{
+    struct upstream *up = arg;
+    if (why || changed)
+        upstream_log_looked_up(up, why);
+    if (!addresses_current(&up->addresses)) {
+        status_set(&up->last_failure, STATUS_UNAVAILABLE, "upstream %s: %s", up->name, why);
+        up->failing = true;
+        upstream_try_later(up);
     }
-    loop_timer_cancel(up->loop, &up->attempt);
-    struct channel *ch = channel_new(&up->channel_config);
+    upstream_wake(up);
+}
+
+static void upstream_open_channel(struct upstream *up, const struct net_address *address)
+{
+    struct channel *ch = channel_new(&up->channel_config, address);
     if (!ch) {
-        up->next_attempt_ms = now + backoff_next(&up->backoff);
-        loop_timer_set(up->loop, &up->attempt, up->next_attempt_ms);
+        upstream_try_later(up);
         return;
     }
     list_append(&up->channels, &ch->node);
     up->channels_count++;
+}
+
+static void upstream_connect(struct upstream *up)
+{
+    if (up->addresses.resolver || !upstream_wants_connection(up))
+        return;
+    if (loop_now_ms(up->loop) < up->next_attempt_ms) {
+        loop_timer_set(up->loop, &up->attempt, up->next_attempt_ms);
+        return;
+    }
+    loop_timer_cancel(up->loop, &up->attempt);
+    const struct net_address *address = addresses_current(&up->addresses);
+    if (address)
+        upstream_open_channel(up, address);
+    else if (!addresses_look_up(&up->addresses, up->config.connect_timeout_ms))
+        upstream_try_later(up);
 }
 
 /* The calls' view */
@@ -412,12 +424,15 @@ struct upstream *upstream_new(struct h2_conn_set *conns, const struct upstream_c
     up->config = *config;
     up->metrics = metrics;
     up->log = log;
-    net_format(&config->address, up->name);
+    if (config->target->count == 1)
+        net_format(&config->target->addresses[0], up->name);
+    else
+        snprintf(up->name, sizeof up->name, "%s", config->target->text);
     if (!up->config.authority)
-        up->config.authority = up->name;
+        up->config.authority = config->target->authority;
+    addresses_init(&up->addresses, up->loop, config->target, on_looked_up, up);
     up->channel_config = (struct channel_config){
         .conns = conns,
-        .address = &up->config.address,
         .name = up->name,
         .connect_timeout_ms = config->connect_timeout_ms,
         .metrics = metrics,
@@ -449,6 +464,7 @@ void upstream_free(struct upstream *up)
     call_drop(LIST_ENTRY(call, struct call, open));
     LIST_EACH(node, &up->channels)
     channel_close(LIST_ENTRY(node, struct channel, node), STATUS_OK, "");
+    addresses_fini(&up->addresses);
     loop_timer_cancel(up->loop, &up->work_due);
     loop_timer_cancel(up->loop, &up->attempt);
     loop_timer_cancel(up->loop, &up->idle);

@@ -7,11 +7,11 @@ enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000 };
 /* Long enough for the next burst to find the connections of the last one. */
 enum { IDLE_TIMEOUT_MS = 30000 };
 
-void upstream_config_init(struct upstream_config *up, const struct config *config)
+void upstream_config_init(struct upstream_config *up, const struct config *config, size_t place)
 {
     *up = (struct upstream_config){
-        .address = config->upstream_address,
-        .authority = config->upstream_authority ? config->upstream_authority : config->upstream,
+        .target = &config->upstreams[place].target,
+        .authority = config->upstreams[place].authority,
         .connect_timeout_ms = config->limits.connect_timeout_ms,
         .backoff_min_ms = BACKOFF_MIN_MS,
         .backoff_max_ms = BACKOFF_MAX_MS,

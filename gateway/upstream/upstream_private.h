@@ -3,6 +3,7 @@
  * (failures of call_start(), held bytes, retries) is put on up->work and done by one timer in this
  * turn or at the start of the next. */
 #pragma once
+#include "gateway/upstream/addresses.h"
 #include "gateway/upstream/backoff.h"
 #include "gateway/upstream/channel.h"
 #include "gateway/upstream/reply.h"
@@ -20,15 +21,16 @@ struct upstream {
     struct upstream_config config;
     struct metrics *metrics; /* may be NULL */
     struct log *log;         /* may be NULL */
-    char name[NET_TEXT_LEN]; /* the address as text */
+    char name[NET_TEXT_LEN]; /* the address as text if there is one only, else the target */
+    struct addresses addresses;
     struct channel_config channel_config;
 
     struct list channels; /* of struct channel */
     size_t channels_count;
     struct backoff backoff;
     uint64_t next_attempt_ms;   /* no connection is started before */
-    bool failing;               /* the last attempt failed: new calls fail at once */
-    struct status last_failure; /* of a connection */
+    bool failing;               /* all addresses failed in turn: new calls fail at once */
+    struct status last_failure; /* of a look-up or a connection */
     bool was_ready;             /* what the listener heard last */
     void (*on_state)(void *arg, bool ready);
     void *on_state_arg;
@@ -99,6 +101,14 @@ void upstream_unqueue(struct upstream *up, struct call *c);
 struct call *upstream_take_call(struct upstream *up);
 /* The call is over: its memory goes to the free list at the end of the turn. */
 void upstream_bury(struct upstream *up, struct call *c);
+
+/* upstream_log.c, for upstream.c */
+
+void upstream_log_connected(struct upstream *up, const struct channel *ch);
+/* The connection is over; up->next_attempt_ms is set. */
+void upstream_log_end(struct upstream *up, const struct channel *ch);
+/* `why` NULL: it succeeded. */
+void upstream_log_looked_up(struct upstream *up, const char *why);
 
 /* call.c, for upstream.c */
 

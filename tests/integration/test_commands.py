@@ -75,7 +75,7 @@ def test_failures_at_start():
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         says(drawbridge("serve", "--upstream", "127.0.0.1:1", "--listen", address, "--admin", "off"), 1, address, "in use")
         says(drawbridge("demo", "--calculator-listen", address), 1, "the calculator did not start")
-    says(drawbridge("serve", "--upstream", "no-such-host.invalid:1"), 1, "no-such-host.invalid")
+    says(drawbridge("serve", "--upstream", "ipv4:no-such-host.invalid:1"), 2, "\"no-such-host.invalid\" is not an address")
     says(drawbridge("serve", "--upstream", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", "off", "--descriptors",
                     "nowhere.binpb"), 1, "nowhere.binpb")
     says(drawbridge("call", "127.0.0.1:1", "A/B"), 14, "connection refused")

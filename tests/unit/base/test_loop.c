@@ -139,6 +139,30 @@ static void addresses_parse_and_print(void **state)
     }
 }
 
+static void hosts_and_ports_are_split(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host;
+        int port;
+    } rows[] = {{"", "", -1},          {"a", "a", -1},         {"a:1", "a", 1},
+                {":2", "", 2},         {"::1", "::1", -1},     {"[::1]", "::1", -1},
+                {"[::1]:3", "::1", 3}, {"a:65535", "a", 65535}};
+    char host[NET_HOST_LEN];
+    int port;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(net_split(slice_from_string(rows[i].text), host, &port), 0);
+        assert_string_equal(host, rows[i].host);
+        assert_int_equal(port, rows[i].port);
+    }
+    static const char *const bad[] = {"a:", "a:x", "a:65536", "[]", "[::1", "[::1]1", "[::1]:"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(net_split(slice_from_string(bad[i]), host, &port), -EINVAL);
+    char long_name[NET_HOST_LEN + 1];
+    memset(long_name, 'a', NET_HOST_LEN);
+    assert_int_equal(net_split(slice_from(long_name, NET_HOST_LEN), host, &port), -EINVAL);
+}
+
 static void a_port_in_use_is_noticed(void **state)
 {
     (void)state;
@@ -163,6 +187,7 @@ int main(void)
         cmocka_unit_test(another_thread_wakes_it),
         cmocka_unit_test(signals_arrive_in_the_loop),
         cmocka_unit_test(addresses_parse_and_print),
+        cmocka_unit_test(hosts_and_ports_are_split),
         cmocka_unit_test(a_port_in_use_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,7 @@ static void a_known_version_is_not_sent_again(void **state)
 static void services_are_those_of_the_schema(void **state)
 {
     (void)state;
-    config.upstream = "calc:50051";
+    config.upstreams[0].target.text = "calc:50051";
     get("/services.json");
     assert_true(body_contains("\"upstream\":\"calc:50051\""));
     assert_true(body_contains("\"path\":\"/Calculator/RunningTotal\",\"name\":\"RunningTotal\","

@@ -140,6 +140,7 @@ struct peer {
     struct loop *loop;
     struct h2_conn_set conns;
     struct upstream *up;
+    struct target target;
     struct upstream_config config;
     struct metrics metrics;
     struct log *log; /* lines go to /dev/null */
@@ -259,9 +260,15 @@ static inline void peer_accept(void *arg, int events)
     p->conn[i] = h2_conn_new(&p->conns, fd, H2_SERVER, &p->session, &peer_conn_events, p);
 }
 
+/* Where it listens: the last address of the target. */
+static inline struct net_address *peer_address(struct peer *p)
+{
+    return &p->target.addresses[p->target.count - 1];
+}
+
 static inline void peer_listen(struct peer *p)
 {
-    p->listener = net_listen(&p->config.address, NET_LISTEN_ALONE);
+    p->listener = net_listen(peer_address(p), NET_LISTEN_ALONE);
     assert_true(p->listener >= 0);
     p->accept = loop_io_new(p->loop, p->listener, LOOP_READ, peer_accept, p);
 }
@@ -291,6 +298,7 @@ static inline struct peer *peer_new(void)
     p->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     p->log = log_new(p->log_fd, LOG_FORMAT_JSON, LOG_LEVEL_DEBUG);
     p->config = (struct upstream_config){
+        .target = &p->target,
         .authority = "test.example",
         .connect_timeout_ms = 2000,
         .backoff_min_ms = 5,
@@ -298,7 +306,8 @@ static inline struct peer *peer_new(void)
         .max_in_flight = 1024,
         .max_queued = 1024,
     };
-    assert_int_equal(net_parse("127.0.0.1:0", &p->config.address), 0);
+    p->target.count = 1;
+    assert_int_equal(net_parse("127.0.0.1:0", peer_address(p)), 0);
     peer_listen(p);
     return p;
 }

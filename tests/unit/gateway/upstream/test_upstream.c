@@ -7,7 +7,7 @@ static void refused_fails_fast_with_the_reason(void **state)
     (void)state;
     struct peer *p = peer_new();
     char text[NET_TEXT_LEN + 40], address[NET_TEXT_LEN];
-    net_format(&p->config.address, address);
+    net_format(peer_address(p), address);
     snprintf(text, sizeof text, "upstream %s: connection refused", address);
     peer_unlisten(p);
     p->config.backoff_min_ms = 60000;
@@ -56,6 +56,48 @@ static void comes_back_by_itself(void **state)
     peer_free(p);
 }
 
+/* Two dead ones before the one that serves: tried in order, without the pause of a failure. */
+static void the_addresses_of_a_target_are_tried_in_order(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new();
+    struct net_address dead = *peer_address(p), other = dead;
+    peer_unlisten(p);
+    p->target.addresses[0] = p->target.addresses[1] = dead;
+    assert_int_equal(net_parse("127.0.0.1:0", &other), 0);
+    p->target.addresses[2] = other;
+    p->target.count = 3;
+    p->target.text = "ipv4:list";
+    peer_listen(p);
+    p->config.backoff_min_ms = p->config.backoff_max_ms = 60000;
+    peer_start(p);
+    struct heard h = {0}, again = {0}, none = {0};
+    ping(p, &h, &message_events);
+    STEP_UNTIL(p, h.statuses);
+    assert_int_equal(h.status.code, STATUS_OK);
+    assert_int_equal(peer_metric(p, METRIC_UPSTREAM_FAILURES), 2);
+    /* After the loss of one that served the first is in turn again. */
+    h2_conn_close(p->conn[0]);
+    STEP_UNTIL(p, !upstream_ready(p->up));
+    ping(p, &again, &message_events);
+    STEP_UNTIL(p, again.statuses);
+    assert_int_equal(again.status.code, STATUS_OK);
+    assert_int_equal(peer_metric(p, METRIC_UPSTREAM_FAILURES), 4);
+    /* All dead: calls fail once the last has failed, and say so. */
+    peer_unlisten(p);
+    h2_conn_close(p->conn[1]);
+    STEP_UNTIL(p, !upstream_ready(p->up));
+    ping(p, &none, &message_events);
+    STEP_UNTIL(p, none.statuses);
+    assert_int_equal(none.status.code, STATUS_UNAVAILABLE);
+    assert_int_equal(peer_metric(p, METRIC_UPSTREAM_FAILURES), 7);
+    char text[NET_TEXT_LEN], wanted[2 * NET_TEXT_LEN];
+    net_format(peer_address(p), text);
+    snprintf(wanted, sizeof wanted, "upstream ipv4:list (%s): connection refused", text);
+    assert_string_equal(none.message, wanted);
+    peer_free(p);
+}
+
 static void unix_socket(void **state)
 {
     (void)state;
@@ -63,7 +105,7 @@ static void unix_socket(void **state)
     char path[64];
     snprintf(path, sizeof path, "unix:/tmp/test_upstream.%d", (int)getpid());
     peer_unlisten(p);
-    assert_int_equal(net_parse(path, &p->config.address), 0);
+    assert_int_equal(net_parse(path, peer_address(p)), 0);
     peer_start(p);
     struct heard gone = {0}, h = {0};
     ping(p, &gone, &message_events);
@@ -330,7 +372,7 @@ static void blackhole_times_out(void **state)
     p->accept = NULL;
     assert_int_equal(listen(p->listener, 0), 0);
     for (size_t i = 0; i < 4; i++)
-        fill[i] = net_connect(&p->config.address);
+        fill[i] = net_connect(peer_address(p));
     p->config.connect_timeout_ms = 20;
     p->config.backoff_min_ms = p->config.backoff_max_ms = 60000;
     peer_start(p);
@@ -428,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_fails_fast_with_the_reason),
         cmocka_unit_test(comes_back_by_itself),
+        cmocka_unit_test(the_addresses_of_a_target_are_tried_in_order),
         cmocka_unit_test(unix_socket),
         cmocka_unit_test(killed_with_a_hundred_calls),
         cmocka_unit_test(idle_loss_is_not_noticed_by_calls),
