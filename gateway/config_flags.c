@@ -328,8 +328,6 @@ static int apply_upstreams(const struct config_flags *flags, struct config *conf
 {
     if (flags->upstream.count == 0)
         return fail(error, -EINVAL, "--upstream HOST:PORT is required: the gRPC server to serve");
-    if (flags->upstream.count > 1)
-        return fail(error, -EINVAL, "more than one --upstream is not built yet");
     if (flags->upstream.count > CONFIG_MAX_UPSTREAMS)
         return fail(error, -EINVAL, "--upstream is given more than %d times", CONFIG_MAX_UPSTREAMS);
     for (size_t i = 0; i < flags->upstream.count; i++) {

@@ -16,7 +16,7 @@ struct context {
     struct log *log;
     const struct config *config;
     struct metrics *metrics;
-    struct upstream *upstream;
+    struct upstream *upstreams[CONFIG_MAX_UPSTREAMS]; /* in the order of the configuration */
     /* NULL until loaded; replaced only between turns, so a user that outlives its turn takes a
      * reference. */
     struct routes *routes;

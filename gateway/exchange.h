@@ -49,17 +49,23 @@ struct exchange_outcome {
     uint32_t code;        /* gRPC status code */
     struct slice message; /* status message; lives as long as the exchange */
     uint64_t upstream_us; /* part of the time spent upstream */
+    uint16_t upstream;    /* place of the one that serves it; the first unless the schema knows */
 };
 
 const struct exchange_request *exchange_request(const struct exchange *ex);
 struct context *exchange_context(const struct exchange *ex);
 struct exchange_outcome *exchange_outcome(struct exchange *ex);
+/* The upstream that outcome.upstream names. */
+static inline struct upstream *exchange_upstream(struct exchange *ex)
+{
+    return exchange_context(ex)->upstreams[exchange_outcome(ex)->upstream];
+}
 /* Memory that lives as long as the exchange.  NULL when the request's memory limit is passed. */
 void *exchange_alloc(struct exchange *ex, size_t size);
 struct arena *exchange_arena(struct exchange *ex);
 
-/* Before the head: a part of the body is of no use to the client, as of one reply message.  Head and
- * body are then kept back until the end, as far as the length stays below a bound. */
+/* Before the head: a part of the body is of no use to the client, as of one reply message.  Head
+ * and body are then kept back until the end, as far as the length stays below a bound. */
 void exchange_hold(struct exchange *ex);
 /* The head, once.  Names are lower case and values valid; fields that do not pass
  * metadata_value_valid() are dropped. Copied. */

@@ -5,6 +5,7 @@
 #include "gateway/schema/routes.h"
 #include "gateway/schema_source.h"
 #include "gateway/upstream/upstream.h"
+#include "gateway/upstreams.h"
 #include "gateway/worker.h"
 #include "grpc/h2_conn.h"
 
@@ -202,15 +203,13 @@ static bool gateway_init(struct gateway *g, struct config *config, gateway_ready
     if (config->admin_on && !gateway_new_admin(g))
         return false;
     h2_conn_set_init(&g->conns, g->ctx.loop);
-    struct upstream_config up;
-    upstream_config_init(&up, config, 0);
-    g->ctx.upstream = upstream_new(&g->conns, &up, &g->metrics, g->ctx.log);
+    bool good = upstreams_open(&g->ctx, &g->conns);
     g->log_hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = g};
     loop_hook_add(g->ctx.loop, &g->log_hook);
     loop_on_signal(g->ctx.loop, SIGTERM, on_terminate, g);
     loop_on_signal(g->ctx.loop, SIGINT, on_terminate, g);
     loop_on_signal(g->ctx.loop, SIGHUP, on_reload, g);
-    return g->ctx.upstream != NULL;
+    return good;
 }
 
 static int gateway_open_admin(struct gateway *g)
@@ -273,7 +272,7 @@ static void gateway_fini(struct gateway *g)
     }
     schema_source_free(g->source);
     front_free(g->admin);
-    upstream_free(g->ctx.upstream);
+    upstreams_close(&g->ctx);
     if (g->conns.loop)
         h2_conn_set_fini(&g->conns);
     if (g->log_hook.arg)
@@ -321,20 +320,32 @@ int gateway_serve(struct config *config, gateway_ready_fn *on_ready)
     return status;
 }
 
+/* By every worker; else says why not. */
+static bool gateway_is_connected(const struct gateway *g, size_t place, struct buf *why)
+{
+    bool connected = true;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        connected = connected && worker_upstream_ready(g->workers[i], place);
+    if (connected)
+        return true;
+    struct slice reason = status_message(upstream_last_failure(g->ctx.upstreams[place]));
+    buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstreams[place].target.text,
+               reason.len ? ": " : "", SLICE_PRINT(reason));
+    return false;
+}
+
 bool gateway_is_ready(const struct gateway *g, struct buf *why)
 {
-    bool upstream = true;
-    for (unsigned i = 0; i < g->worker_count; i++)
-        upstream = upstream && worker_upstream_ready(g->workers[i]);
+    bool connected = true;
     if (g->ctx.draining) {
         buf_printf(why, "draining\n");
-    } else if (!upstream) {
-        struct slice reason = status_message(upstream_last_failure(g->ctx.upstream));
-        buf_printf(why, "upstream %s is not connected%s%.*s\n", g->config->upstreams[0].target.text,
-                   reason.len ? ": " : "", SLICE_PRINT(reason));
-    } else if (!g->ctx.schema) {
+        return false;
+    }
+    for (size_t i = 0; i < g->config->upstreams_count; i++)
+        connected &= gateway_is_connected(g, i, why);
+    if (connected && (!g->ctx.schema || !schema_source_complete(g->source))) {
         buf_printf(why, "no schema: %s\n", schema_source_failure(g->source));
-    } else {
+    } else if (connected) {
         buf_printf(why, "ready\n");
         return true;
     }

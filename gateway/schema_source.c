@@ -1,23 +1,69 @@
 #include "gateway/schema_source.h"
 
+#include "base/buf.h"
 #include "gateway/schema/http_rules_yaml.h"
 #include "gateway/schema/reflection_client.h"
+#include "gateway/schema/schema_merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RETRY_MS = 1000, RETRY_MAX_MS = 30000 };
+enum {
+    RETRY_MS = 1000,
+    RETRY_MAX_MS = 30000,
+    SETTLE_MS = 250, /* answers that come together are published together */
+    MAX_NOTES = 64 << 10,
+};
+
+/* What reflection tells of one upstream. */
+struct description {
+    struct schema_source *source;
+    size_t place;          /* of the upstream */
+    struct schema *schema; /* a reference; NULL until there is one; the last good one */
+    struct reflection_client *asking;
+    struct timer next; /* the next attempt or refresh */
+    uint64_t retry_ms;
+    bool answered; /* it was reached: there is a schema, or it has none to give */
+    char failure[STATUS_TEXT_LEN];
+};
 
 struct schema_source {
     const struct context *ctx;
     void (*on_routes)(void *arg, struct routes *routes);
     void *arg;
-    struct schema *last; /* a reference of our own, for the comparison with the next */
-    struct reflection_client *reflection;
-    struct timer next; /* the next attempt or refresh */
-    uint64_t retry_ms;
+    struct schema *files; /* of --descriptors; a reference */
+    struct schema *last;  /* a reference of our own, for the comparison with the next */
+    struct timer next;    /* when the files are read again */
+    struct timer settle;
+    struct buf notes; /* what the last merging had to say, to say it once */
     char failure[STATUS_TEXT_LEN];
+    char text[1024]; /* schema_source_failure() of several */
+    struct description descriptions[CONFIG_MAX_UPSTREAMS];
 };
+
+static const struct config_upstream *upstream_of(const struct description *d)
+{
+    return &d->source->ctx->config->upstreams[d->place];
+}
+
+static bool has_several(const struct schema_source *s)
+{
+    return s->ctx->config->upstreams_count > 1;
+}
+
+static bool has_files(const struct schema_source *s)
+{
+    return s->ctx->config->descriptors_count > 0;
+}
+
+/* Files need reflection only to tell which upstream has which service. */
+static bool must_ask(const struct description *d)
+{
+    const struct schema_source *s = d->source;
+    return !has_files(s) || (has_several(s) && upstream_of(d)->services_count == 0);
+}
+
+/* Logging */
 
 static void log_methods(struct log *log, const char *what, const struct schema *from,
                         const struct schema *other)
@@ -31,9 +77,10 @@ static void log_methods(struct log *log, const char *what, const struct schema *
     }
 }
 
-static void log_schema(const struct schema_source *s, const struct schema *schema)
+static void log_schema(const struct schema_source *s, const struct routes *routes)
 {
     struct log *log = s->ctx->log;
+    const struct schema *schema = routes_schema(routes);
     log_message(log, LOG_LEVEL_INFO, "schema", "%zu services, %zu methods from %s",
                 schema_service_count(schema), schema_method_count(schema), schema_source(schema));
     if (s->last) {
@@ -42,102 +89,284 @@ static void log_schema(const struct schema_source *s, const struct schema *schem
     }
 }
 
-/* Takes over the schema's reference.  False with *st when its HTTP rules are bad. */
-static bool schema_source_take(struct schema_source *s, struct schema *schema, struct status *st)
+static void on_note(void *arg, const char *text)
 {
-    struct routes *routes = http_rules_yaml_build(schema, s->ctx->config->http_rules, st);
+    struct buf *notes = arg;
+    buf_printf(notes, "%s\n", text);
+}
+
+static void note_left_out(const struct routes *routes, struct buf *notes)
+{
+    const char *first;
+    size_t count = routes_left_out(routes, &first);
+    if (count > 0)
+        buf_printf(notes, "%zu HTTP bindings are left out, the first: %s\n", count,
+                   first ? first : "");
+}
+
+/* Takes over the notes; those of the last time are no news. */
+static void log_notes(struct schema_source *s, struct buf *notes)
+{
+    struct slice rest = buf_slice(notes);
+    bool news = !slice_equal(rest, buf_slice(&s->notes));
+    while (news && rest.len > 0) {
+        struct slice line = slice_cut(&rest, '\n');
+        log_message(s->ctx->log, LOG_LEVEL_WARN, "schema", "%.*s", SLICE_PRINT(line));
+    }
+    buf_fini(&s->notes);
+    s->notes = *notes;
+}
+
+static void fail(struct schema_source *s, const struct description *d, char *failure,
+                 const struct status *st)
+{
+    struct slice message = status_message(st);
+    bool old = d ? d->schema != NULL : s->last != NULL;
+    bool news = !slice_equal(slice_from_string(failure), message);
+    bool named = d && has_several(s);
+    const char *what = old        ? "not refreshed, the old one stays"
+                       : s->files ? "its services of the files are not known, trying again"
+                                  : "not loaded, trying again";
+    snprintf(failure, STATUS_TEXT_LEN, "%.*s", SLICE_PRINT(message));
+    if (news)
+        log_message(s->ctx->log, LOG_LEVEL_WARN, "schema", "%s%s%s: %s",
+                    named ? upstream_of(d)->target.text : "", named ? ": " : "", what, failure);
+}
+
+/* Publishing */
+
+/* What each upstream serves, as far as it is known. */
+static size_t list_parts(const struct schema_source *s, struct schema_part *parts)
+{
+    size_t count = 0, upstreams = s->ctx->config->upstreams_count;
+    for (size_t i = 0; i < upstreams; i++) {
+        const struct description *d = &s->descriptions[i];
+        const struct config_upstream *up = upstream_of(d);
+        if (!d->schema && (!s->files || up->services_count == 0))
+            continue;
+        parts[count++] = (struct schema_part){
+            .schema = s->files ? s->files : d->schema,
+            .listed = s->files ? d->schema : NULL,
+            .upstream = i,
+            .name = up->target.text,
+            .services = up->services,
+            .services_count = up->services_count,
+        };
+    }
+    const struct config_upstream *first = &s->ctx->config->upstreams[0];
+    if (s->files && first->services_count == 0)
+        parts[count++] =
+            (struct schema_part){.schema = s->files, .name = first->target.text, .rest = true};
+    return count;
+}
+
+/* A reference; NULL with *st. */
+static struct schema *merge(const struct schema_part *parts, size_t count, bool partial,
+                            struct buf *notes, struct status *st)
+{
+    const struct schema_part *first = &parts[0];
+    bool whole = first->services_count == 0 && !first->listed && first->upstream == 0 && !partial;
+    if (count == 1 && whole)
+        return schema_ref(first->schema);
+    return schema_merge(parts, count, partial, on_note, notes, st);
+}
+
+static bool is_partial(const struct schema_source *s)
+{
+    for (size_t i = 0; i < s->ctx->config->upstreams_count && !s->files; i++)
+        if (!s->descriptions[i].schema)
+            return true;
+    return false;
+}
+
+/* False with *st when the HTTP rules are bad. */
+static bool publish_parts(struct schema_source *s, const struct schema_part *parts, size_t count,
+                          struct status *st)
+{
+    struct buf notes;
+    buf_init(&notes, MAX_NOTES);
+    struct schema *schema = merge(parts, count, is_partial(s), &notes, st);
+    struct routes *routes =
+        schema ? http_rules_yaml_build(schema, s->ctx->config->http_rules, st) : NULL;
     if (!routes) {
         schema_unref(schema);
+        buf_fini(&notes);
         return false;
     }
-    log_schema(s, schema);
+    log_schema(s, routes);
+    note_left_out(routes, &notes);
+    log_notes(s, &notes);
     schema_unref(s->last);
     s->last = schema;
     s->failure[0] = 0;
-    s->retry_ms = RETRY_MS;
     s->on_routes(s->arg, routes);
     return true;
 }
 
-static void schema_source_again_in(struct schema_source *s, uint64_t ms)
+static bool publish(struct schema_source *s)
 {
-    loop_timer_set(s->ctx->loop, &s->next, loop_now_ms(s->ctx->loop) + ms);
-}
-
-static void schema_source_fail(struct schema_source *s, const struct status *st)
-{
-    struct slice message = status_message(st);
-    bool news = !slice_equal(slice_from_string(s->failure), message);
-    snprintf(s->failure, sizeof s->failure, "%.*s", SLICE_PRINT(message));
-    if (news)
-        log_message(s->ctx->log, LOG_LEVEL_WARN, "schema", "%s: %s",
-                    s->last ? "not refreshed, the old one stays" : "not loaded, trying again",
-                    s->failure);
-}
-
-/* A server that is down comes back soon; one without reflection stays so. */
-static void schema_source_retry(struct schema_source *s, const struct status *st)
-{
-    schema_source_again_in(s, s->retry_ms);
-    if (st->code != STATUS_UNAVAILABLE && s->retry_ms < RETRY_MAX_MS)
-        s->retry_ms *= 2;
-}
-
-static void schema_source_schedule(struct schema_source *s)
-{
-    if (s->ctx->config->schema_interval_ms)
-        schema_source_again_in(s, s->ctx->config->schema_interval_ms);
-}
-
-static void on_reflection_done(void *arg, struct schema *schema, const struct status *failure)
-{
-    struct schema_source *s = arg;
+    struct schema_part parts[CONFIG_MAX_UPSTREAMS + 1];
     struct status st;
-    s->reflection = NULL;
-    if (schema) {
-        if (schema_source_take(s, schema, &st)) {
-            schema_source_schedule(s);
-            return;
-        }
-        failure = &st;
-    }
-    schema_source_fail(s, failure);
-    if (s->last)
-        schema_source_schedule(s);
-    else
-        schema_source_retry(s, failure);
+    size_t count = list_parts(s, parts);
+    loop_timer_cancel(s->ctx->loop, &s->settle);
+    if (count == 0 || publish_parts(s, parts, count, &st))
+        return true;
+    fail(s, NULL, s->failure, &st);
+    return false;
 }
 
-static bool schema_source_read_files(struct schema_source *s)
+static void on_settled(void *arg)
+{
+    publish(arg);
+}
+
+static void publish_soon(struct schema_source *s)
+{
+    bool asking = false;
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
+        asking |= s->descriptions[i].asking != NULL;
+    if (!asking)
+        publish(s);
+    else if (!s->settle.place)
+        loop_timer_set(s->ctx->loop, &s->settle, loop_now_ms(s->ctx->loop) + SETTLE_MS);
+}
+
+/* Files */
+
+static void schedule(struct schema_source *s, struct timer *timer)
+{
+    uint64_t interval_ms = s->ctx->config->schema_interval_ms;
+    if (interval_ms)
+        loop_timer_set(s->ctx->loop, timer, loop_now_ms(s->ctx->loop) + interval_ms);
+}
+
+static bool read_files(struct schema_source *s)
 {
     struct status st;
     struct schema *schema =
         schema_load_files(s->ctx->config->descriptors, s->ctx->config->descriptors_count, &st);
-    bool good = schema && schema_source_take(s, schema, &st);
+    struct schema *before = s->files;
+    schedule(s, &s->next);
+    if (!schema) {
+        fail(s, NULL, s->failure, &st);
+        return false;
+    }
+    s->files = schema;
+    bool good = publish(s);
     if (!good)
-        schema_source_fail(s, &st);
-    schema_source_schedule(s);
+        s->files = before;
+    schema_unref(good ? before : schema);
     return good;
 }
 
-void schema_source_refresh(struct schema_source *s)
+static void on_files_due(void *arg)
 {
-    if (s->ctx->config->descriptors_count > 0) {
-        schema_source_read_files(s);
-        return;
-    }
-    if (s->reflection)
-        return; /* under way */
-    loop_timer_cancel(s->ctx->loop, &s->next);
-    s->reflection = reflection_client_start(s->ctx->upstream, s->ctx->log,
-                                            loop_now_ms(s->ctx->loop), on_reflection_done, s);
-    if (!s->reflection)
-        schema_source_again_in(s, RETRY_MAX_MS);
+    read_files(arg);
 }
 
-static void on_next(void *arg)
+/* Descriptions */
+
+static void ask(struct description *d);
+
+static void ask_again_in(struct description *d, uint64_t ms)
 {
-    schema_source_refresh(arg);
+    struct loop *loop = d->source->ctx->loop;
+    loop_timer_set(loop, &d->next, loop_now_ms(loop) + ms);
+}
+
+/* A server that is down comes back soon; one without reflection stays so. */
+static void retry(struct description *d, const struct status *st)
+{
+    ask_again_in(d, d->retry_ms);
+    if (st->code != STATUS_UNAVAILABLE && d->retry_ms < RETRY_MAX_MS)
+        d->retry_ms *= 2;
+}
+
+/* By itself: what does not fit together here must not keep other upstreams from being served. */
+static bool is_servable(const struct description *d, struct schema *schema, struct status *st)
+{
+    const struct schema_source *s = d->source;
+    if (s->files)
+        return true;
+    struct schema_part part = {
+        .schema = schema, .upstream = d->place, .name = upstream_of(d)->target.text};
+    struct buf notes;
+    buf_init(&notes, 0);
+    struct schema *alone = merge(&part, 1, has_several(s), &notes, st);
+    struct routes *routes =
+        alone ? http_rules_yaml_build(alone, s->ctx->config->http_rules, st) : NULL;
+    bool good = routes != NULL;
+    routes_unref(routes);
+    schema_unref(alone);
+    buf_fini(&notes);
+    return good;
+}
+
+static void describe(struct description *d, struct schema *schema)
+{
+    struct schema *before = d->schema;
+    d->schema = schema;
+    d->failure[0] = 0;
+    d->retry_ms = RETRY_MS;
+    d->answered = true;
+    schedule(d->source, &d->next);
+    schema_unref(before);
+    publish_soon(d->source);
+}
+
+static void on_reflection_done(void *arg, struct schema *schema, const struct status *failure)
+{
+    struct description *d = arg;
+    struct status st;
+    d->asking = NULL;
+    if (schema && is_servable(d, schema, &st)) {
+        describe(d, schema);
+        return;
+    }
+    if (schema)
+        failure = &st;
+    schema_unref(schema);
+    d->answered |= failure->code != STATUS_UNAVAILABLE;
+    fail(d->source, d, d->failure, failure);
+    if (d->schema)
+        schedule(d->source, &d->next);
+    else
+        retry(d, failure);
+    if (d->source->settle.place)
+        publish_soon(d->source);
+}
+
+static void ask(struct description *d)
+{
+    const struct context *ctx = d->source->ctx;
+    if (d->asking)
+        return; /* under way */
+    loop_timer_cancel(ctx->loop, &d->next);
+    d->asking = reflection_client_start(ctx->upstreams[d->place], ctx->log, loop_now_ms(ctx->loop),
+                                        on_reflection_done, d);
+    if (!d->asking)
+        ask_again_in(d, RETRY_MAX_MS);
+}
+
+static void on_description_due(void *arg)
+{
+    ask(arg);
+}
+
+static void ask_all(struct schema_source *s)
+{
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
+        if (must_ask(&s->descriptions[i]))
+            ask(&s->descriptions[i]);
+}
+
+/* The whole */
+
+void schema_source_refresh(struct schema_source *s)
+{
+    if (has_files(s))
+        read_files(s);
+    ask_all(s);
 }
 
 struct schema_source *schema_source_new(const struct context *ctx,
@@ -150,8 +379,14 @@ struct schema_source *schema_source_new(const struct context *ctx,
     s->ctx = ctx;
     s->on_routes = on_routes;
     s->arg = arg;
-    s->retry_ms = RETRY_MS;
-    s->next = (struct timer){.on_expire = on_next, .arg = s};
+    s->next = (struct timer){.on_expire = on_files_due, .arg = s};
+    s->settle = (struct timer){.on_expire = on_settled, .arg = s};
+    buf_init(&s->notes, MAX_NOTES);
+    for (size_t i = 0; i < ctx->config->upstreams_count; i++) {
+        struct description *d = &s->descriptions[i];
+        *d = (struct description){.source = s, .place = i, .retry_ms = RETRY_MS};
+        d->next = (struct timer){.on_expire = on_description_due, .arg = d};
+    }
     return s;
 }
 
@@ -159,15 +394,23 @@ void schema_source_free(struct schema_source *s)
 {
     if (!s)
         return;
-    if (s->reflection)
-        reflection_client_cancel(s->reflection);
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++) {
+        struct description *d = &s->descriptions[i];
+        if (d->asking)
+            reflection_client_cancel(d->asking);
+        loop_timer_cancel(s->ctx->loop, &d->next);
+        schema_unref(d->schema);
+    }
     loop_timer_cancel(s->ctx->loop, &s->next);
+    loop_timer_cancel(s->ctx->loop, &s->settle);
+    buf_fini(&s->notes);
+    schema_unref(s->files);
     schema_unref(s->last);
     free(s);
 }
 
 /* A broken file of rules is found at once, whether the upstream is there or not. */
-static bool schema_source_check_rules(struct schema_source *s)
+static bool check_rules(struct schema_source *s)
 {
     enum { MAX_MEMORY = 64 << 20 };
     struct arena arena;
@@ -178,22 +421,47 @@ static bool schema_source_check_rules(struct schema_source *s)
     bool good = http_rules_yaml_load(s->ctx->config->http_rules, &arena, &rules, &count, &st);
     arena_fini(&arena);
     if (!good)
-        schema_source_fail(s, &st);
+        fail(s, NULL, s->failure, &st);
     return good;
 }
 
 bool schema_source_start(struct schema_source *s)
 {
-    if (s->ctx->config->descriptors_count > 0)
-        return schema_source_read_files(s);
-    if (s->ctx->config->http_rules && !schema_source_check_rules(s))
+    if (has_files(s) && !read_files(s))
         return false;
-    snprintf(s->failure, sizeof s->failure, "server reflection has not answered yet");
-    schema_source_refresh(s);
+    if (!has_files(s) && s->ctx->config->http_rules && !check_rules(s))
+        return false;
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
+        if (must_ask(&s->descriptions[i]))
+            snprintf(s->descriptions[i].failure, STATUS_TEXT_LEN,
+                     "server reflection has not answered yet");
+    ask_all(s);
     return true;
 }
 
-const char *schema_source_failure(const struct schema_source *s)
+bool schema_source_complete(const struct schema_source *s)
 {
-    return s->failure;
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
+        if (must_ask(&s->descriptions[i]) && !s->descriptions[i].answered)
+            return false;
+    return !s->failure[0] || (s->last && !schema_partial(s->last));
+}
+
+const char *schema_source_failure(struct schema_source *s)
+{
+    struct buf all;
+    buf_init(&all, sizeof s->text - 1);
+    if (s->failure[0])
+        return s->failure;
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++) {
+        const struct description *d = &s->descriptions[i];
+        if (d->failure[0] && has_several(s))
+            buf_printf(&all, "%s%s: %s", buf_len(&all) ? "; " : "", upstream_of(d)->target.text,
+                       d->failure);
+        else if (d->failure[0])
+            buf_printf(&all, "%s", d->failure);
+    }
+    snprintf(s->text, sizeof s->text, "%.*s", SLICE_PRINT(buf_slice(&all)));
+    buf_fini(&all);
+    return s->text;
 }

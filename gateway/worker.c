@@ -4,6 +4,7 @@
 #include "gateway/protocol.h"
 #include "gateway/schema/routes.h"
 #include "gateway/upstream/upstream.h"
+#include "gateway/upstreams.h"
 #include "grpc/h2_conn.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct worker {
     bool started;
     atomic_uint asked;
     _Atomic(struct routes *) next_routes; /* mailbox of worker_set_routes() */
-    atomic_bool upstream_ready, idle;
+    atomic_bool upstream_ready[CONFIG_MAX_UPSTREAMS];
+    atomic_bool idle;
     uint64_t lines_lost;   /* already counted in the metrics */
     struct routes *routes; /* the reference behind ctx.routes */
     struct timer farewell;
@@ -85,8 +87,7 @@ static int on_turn_end(void *arg)
 
 static void on_upstream_state(void *arg, bool ready)
 {
-    struct worker *w = arg;
-    atomic_store(&w->upstream_ready, ready);
+    atomic_store((atomic_bool *)arg, ready);
 }
 
 struct worker *worker_new(const struct config *config, struct gateway *gateway,
@@ -113,12 +114,10 @@ struct worker *worker_new(const struct config *config, struct gateway *gateway,
     if (!w->front)
         goto fail;
     h2_conn_set_init(&w->conns, w->ctx.loop);
-    struct upstream_config up;
-    upstream_config_init(&up, config, 0);
-    w->ctx.upstream = upstream_new(&w->conns, &up, &w->metrics, w->ctx.log);
-    if (!w->ctx.upstream)
+    if (!upstreams_open(&w->ctx, &w->conns))
         goto fail;
-    upstream_on_state(w->ctx.upstream, on_upstream_state, w);
+    for (size_t i = 0; i < config->upstreams_count; i++)
+        upstream_on_state(w->ctx.upstreams[i], on_upstream_state, &w->upstream_ready[i]);
     w->log_hook = (struct loop_hook){.on_turn_end = on_turn_end, .arg = w};
     loop_hook_add(w->ctx.loop, &w->log_hook);
     for (; taken < listener_count; taken++)
@@ -170,9 +169,9 @@ void worker_cancel(struct worker *w)
     worker_ask(w, ASK_CANCEL);
 }
 
-bool worker_upstream_ready(const struct worker *w)
+bool worker_upstream_ready(const struct worker *w, size_t place)
 {
-    return atomic_load(&w->upstream_ready);
+    return atomic_load(&w->upstream_ready[place]);
 }
 
 bool worker_idle(const struct worker *w)
@@ -192,7 +191,7 @@ void worker_free(struct worker *w)
     if (w->started)
         pthread_join(w->thread, NULL);
     front_free(w->front);
-    upstream_free(w->ctx.upstream);
+    upstreams_close(&w->ctx);
     if (w->conns.loop)
         h2_conn_set_fini(&w->conns);
     if (w->log_hook.arg)

@@ -19,9 +19,9 @@ void worker_set_routes(struct worker *w, struct routes *routes);
 /* From another thread: stop accepting, finish what runs.  Cancelling ends what is still open. */
 void worker_drain(struct worker *w);
 void worker_cancel(struct worker *w);
-/* From another thread: whether the upstream is connected; whether the drained worker has nothing
- * open any more. */
-bool worker_upstream_ready(const struct worker *w);
+/* From another thread: whether the upstream at that place is connected; whether the drained worker
+ * has nothing open any more. */
+bool worker_upstream_ready(const struct worker *w, size_t place);
 bool worker_idle(const struct worker *w);
 struct metrics *worker_metrics(struct worker *w);
 /* Joins a started thread (which ends once it is drained or cancelled) and frees everything. */

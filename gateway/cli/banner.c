@@ -92,9 +92,11 @@ void banner_print(const struct config *config, const struct schema *schema, FILE
         banner_url(&config->admin, url);
         fprintf(out, "  admin   %s   /readyz /metrics\n", url);
     }
-    fprintf(out, "  for     %s, %zu service%s with %zu method%s, schema from %s\n",
-            config->upstreams[0].target.text, services, plural(services), methods, plural(methods),
-            schema_source(schema));
+    for (size_t i = 0; i < config->upstreams_count; i++)
+        fprintf(out, "%s%s", i == 0 ? "  for     " : ",\n          ",
+                config->upstreams[i].target.text);
+    fprintf(out, ", %zu service%s with %zu method%s, schema from %s\n", services, plural(services),
+            methods, plural(methods), schema_source(schema));
     const struct method *method = sample_method(schema);
     if (method)
         print_curl(config, method, out);

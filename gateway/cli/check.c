@@ -13,6 +13,16 @@ static int fail(struct slice reason)
     return COMMAND_FAILED;
 }
 
+static void print_upstreams(const struct config *config)
+{
+    for (size_t i = 0; i < config->upstreams_count; i++)
+        printf("%s%s",
+               i == 0                             ? ""
+               : i + 1 == config->upstreams_count ? " and "
+                                                  : ", ",
+               config->upstreams[i].target.text);
+}
+
 /* With reflection the methods are not known here: the rules are only read. */
 static int check_rules(const struct config *config)
 {
@@ -26,8 +36,9 @@ static int check_rules(const struct config *config)
     arena_fini(&arena);
     if (!good)
         return fail(status_message(&st));
-    printf("ok: the services are learnt from %s when it is there\n",
-           config->upstreams[0].target.text);
+    fputs("ok: the services are learnt from ", stdout);
+    print_upstreams(config);
+    printf(" when %s there\n", config->upstreams_count > 1 ? "they are" : "it is");
     if (config->http_rules)
         printf("%s: %zu bindings are well-formed; whether they fit the services shows then, or "
                "now with --descriptors\n",
@@ -48,6 +59,11 @@ static int check_routes(const struct config *config)
     schema = routes_schema(routes);
     printf("ok: %zu services, %zu methods, %zu HTTP routes\n", schema_service_count(schema),
            schema_method_count(schema), routes_count(routes));
+    if (config->upstreams_count > 1) {
+        fputs("which upstream has which service is learnt from ", stdout);
+        print_upstreams(config);
+        puts(" when they are there");
+    }
     routes_unref(routes);
     return 0;
 }

@@ -557,6 +557,7 @@ static const char *method_name(enum exchange_method method)
 static void exchange_log(const struct exchange *ex, uint64_t us)
 {
     struct log *log = ex->all->ctx->log;
+    const struct config *config = ex->all->ctx->config;
     bool call = ex->outcome.rpc.len > 0;
     bool info = call && !ex->all->quiet;
     if (!log_begin(log, info ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, call ? "call" : "request"))
@@ -565,6 +566,8 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
     log_str(log, "path", ex->request.path);
     if (call && !slice_equal(ex->outcome.rpc, ex->request.path))
         log_str(log, "rpc", ex->outcome.rpc);
+    if (call && config->upstreams_count > 1)
+        log_text(log, "upstream", config->upstreams[ex->outcome.upstream].target.text);
     log_text(log, "protocol", ex->protocol ? ex->protocol->name : "front");
     log_uint(log, "http_status", (uint64_t)ex->http_status);
     if (call)

@@ -45,6 +45,7 @@ void connect_open(struct connect *c, struct exchange *ex, enum connect_codec cod
     c->schema = ctx->schema ? schema_ref(ctx->schema) : NULL;
     c->method = c->schema ? schema_method(c->schema, path) : NULL;
     exchange_outcome(ex)->rpc = path;
+    exchange_outcome(ex)->upstream = c->method ? c->method->upstream : 0;
     metadata_init(&c->head, exchange_arena(ex), SIZE_MAX);
     buf_init(&c->inflated, limits->max_message_bytes); /* of JSON more: connect_message.c */
     buf_init(&c->request, limits->max_message_bytes);
@@ -157,7 +158,7 @@ bool connect_call(struct connect *c, const struct call_events *events, void *arg
     };
     if (!connect_metadata(c, &md) || !connect_deadline(c, &call.deadline_ms))
         return false;
-    c->call = call_start(ctx->upstream, &call, events, arg);
+    c->call = call_start(exchange_upstream(c->ex), &call, events, arg);
     if (!c->call)
         status_set(&c->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     return c->call != NULL;

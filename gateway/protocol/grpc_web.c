@@ -248,13 +248,14 @@ static bool grpc_web_start_call(struct grpc_web *gw)
     if (!request_metadata_collect(gw->ex, &md, &gw->failure) ||
         !request_metadata_deadline(gw->ex, &call.deadline_ms, &gw->failure))
         return false;
-    gw->call = call_start(ctx->upstream, &call, &call_events, gw);
+    gw->call = call_start(exchange_upstream(gw->ex), &call, &call_events, gw);
     if (!gw->call)
         status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     return gw->call != NULL;
 }
 
-/* What the schema knows of the method; without one every call passes and the upstream judges. */
+/* What the schema knows of the method; without one every call passes and the first upstream judges.
+ */
 static void grpc_web_look_up(struct grpc_web *gw)
 {
     const struct schema *schema = exchange_context(gw->ex)->schema;
@@ -262,6 +263,7 @@ static void grpc_web_look_up(struct grpc_web *gw)
         schema ? schema_method(schema, exchange_request(gw->ex)->path) : NULL;
     if (!method)
         return;
+    exchange_outcome(gw->ex)->upstream = method->upstream;
     gw->upload.one_request = !method->client_streaming;
     if (method->client_streaming)
         exchange_allow_slow_upload(gw->ex);

@@ -239,6 +239,7 @@ static void look_up(struct grpc_websocket *gw, struct slice path)
     const struct schema *schema = exchange_context(gw->ex)->schema;
     const struct method *method = schema ? schema_method(schema, path) : NULL;
     gw->upload.one_request = method && !method->client_streaming;
+    exchange_outcome(gw->ex)->upstream = method ? method->upstream : 0;
 }
 
 /* The first message is complete: starts the call.  False with gw->failure. */
@@ -264,7 +265,7 @@ static bool start_call(struct grpc_websocket *gw)
     request.accept_gzip = gw->accept_gzip;
     request.format = gw->format;
     look_up(gw, request.path);
-    gw->call = call_start(ctx->upstream, &request, &call_events, gw);
+    gw->call = call_start(exchange_upstream(gw->ex), &request, &call_events, gw);
     if (!gw->call)
         status_set(&gw->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     return gw->call != NULL;

@@ -3,6 +3,7 @@
  * and nothing inline runs (Content Security Policy Level 3).  It is off on a gateway that listens
  * beyond loopback, unless it was asked for.  To add a file, add it to web/assets.S and a row here.
  */
+#include "base/buf.h"
 #include "gateway/protocol/document.h"
 #include "gateway/protocol/protocols.h"
 #include "gateway/schema/schema.h"
@@ -12,6 +13,8 @@
 
 extern const uint8_t web_index_html[], web_index_html_end[], web_app_js[], web_app_js_end[];
 extern const uint8_t web_style_css[], web_style_css_end[], web_icon_svg[], web_icon_svg_end[];
+
+enum { MAX_UPSTREAMS = 64 << 10 /* bytes of their names */ };
 
 struct asset {
     const char *path;
@@ -70,15 +73,30 @@ static json_t *page_method(const struct method *method)
                      method->client_streaming, "serverStreaming", method->server_streaming);
 }
 
-static json_t *page_service(const struct schema *schema, struct slice name)
+/* With several upstreams it says which one it is on. */
+static json_t *page_service(const struct context *ctx, struct slice name)
 {
     json_t *methods = json_array();
-    for (size_t i = 0; i < schema_method_count(schema); i++) {
-        const struct method *method = schema_method_at(schema, i);
-        if (slice_equal(method->service, name))
-            json_array_append_new(methods, page_method(method));
+    const struct config *config = ctx->config;
+    const char *upstream = NULL;
+    for (size_t i = 0; i < schema_method_count(ctx->schema); i++) {
+        const struct method *method = schema_method_at(ctx->schema, i);
+        if (!slice_equal(method->service, name))
+            continue;
+        json_array_append_new(methods, page_method(method));
+        upstream =
+            config->upstreams_count > 1 ? config->upstreams[method->upstream].target.text : NULL;
     }
-    return json_pack("{so so}", "name", page_string(name), "methods", methods);
+    return json_pack("{so ss* so}", "name", page_string(name), "upstream", upstream, "methods",
+                     methods);
+}
+
+/* "a:1, b:2", as text in `out`; NULL when memory is out. */
+static const char *page_upstreams(const struct config *config, struct buf *out)
+{
+    for (size_t i = 0; i < config->upstreams_count; i++)
+        buf_printf(out, "%s%s", i ? ", " : "", config->upstreams[i].target.text);
+    return buf_append_byte(out, 0) == 0 ? (const char *)buf_slice(out).data : NULL;
 }
 
 /* What the gateway serves now, as a malloc'ed text; NULL when memory is out. */
@@ -87,12 +105,15 @@ static char *page_services(const struct context *ctx)
     const struct schema *schema = ctx->schema;
     json_t *services = json_array();
     for (size_t i = 0; schema && i < schema_service_count(schema); i++)
-        json_array_append_new(services, page_service(schema, schema_service_at(schema, i)));
+        json_array_append_new(services, page_service(ctx, schema_service_at(schema, i)));
+    struct buf upstreams;
+    buf_init(&upstreams, MAX_UPSTREAMS);
     json_t *root = json_pack("{ss ss* ss* so}", "version", DRAWBRIDGE_VERSION, "upstream",
-                             ctx->config->upstreams[0].target.text, "schema",
+                             page_upstreams(ctx->config, &upstreams), "schema",
                              schema ? schema_source(schema) : NULL, "services", services);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
+    buf_fini(&upstreams);
     return text;
 }
 

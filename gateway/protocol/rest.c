@@ -107,10 +107,11 @@ static void rest_admit(struct rest *r)
 /* The schema goes before the log line of the exchange is written. */
 static void rest_note_rpc(struct rest *r)
 {
+    struct exchange_outcome *outcome = exchange_outcome(r->ex);
     struct slice path = exchange_request(r->ex)->path;
     struct slice rpc = r->method->path;
-    exchange_outcome(r->ex)->rpc =
-        slice_equal(path, rpc) ? path : arena_copy(exchange_arena(r->ex), rpc);
+    outcome->rpc = slice_equal(path, rpc) ? path : arena_copy(exchange_arena(r->ex), rpc);
+    outcome->upstream = r->method->upstream;
 }
 
 /* What the request says of the form of its answers goes before the configuration. */

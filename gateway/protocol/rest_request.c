@@ -81,7 +81,7 @@ bool rest_request_start(struct rest *r)
     if (!request_metadata_collect_unprefixed(r->ex, prefix, &md, &r->failure) ||
         !request_metadata_deadline(r->ex, &call.deadline_ms, &r->failure))
         return false;
-    r->call = call_start(ctx->upstream, &call, &call_events, r);
+    r->call = call_start(exchange_upstream(r->ex), &call, &call_events, r);
     if (!r->call)
         status_set(&r->failure, STATUS_RESOURCE_EXHAUSTED, "out of memory");
     return r->call != NULL;

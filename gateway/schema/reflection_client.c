@@ -298,7 +298,7 @@ static void fail(struct reflection_client *r, const struct status *status)
 {
     struct status st;
     struct slice message = status_message(status);
-    int len = (int)(message.len < 80 ? message.len : 80);
+    int len = (int)(message.len < 200 ? message.len : 200);
     const char *text = (const char *)message.data;
     if (status->code == STATUS_UNIMPLEMENTED)
         status_set(&st, STATUS_UNIMPLEMENTED, "reflection is not enabled on the server: " ADVICE);

@@ -16,6 +16,8 @@ struct routes {
     struct path_router router;
     struct http_route *first, **end;
     size_t count;
+    size_t left_out;
+    const char *first_left_out;
     _Atomic(char *) openapi; /* owned; NULL until it is asked for */
 };
 
@@ -51,8 +53,22 @@ static void append(struct routes *r, struct http_route *route)
     r->count++;
 }
 
+/* Servers that know nothing of each other may well bind the same path. */
+static bool leave_out(struct routes *r, const struct http_rule *rule,
+                      const struct http_route *route, const struct http_route *other)
+{
+    struct status why;
+    if (route->method->upstream == other->method->upstream)
+        return false;
+    fail_conflict(rule, route, other, &why);
+    if (r->left_out++ == 0)
+        r->first_left_out = (const char *)arena_copy(&r->arena, slice_from_string(why.text)).data;
+    return true;
+}
+
+/* `option`: from the options of the method, not from outside. */
 static bool add_rule(struct routes *r, const struct http_rule *rule, const struct method *method,
-                     struct status *st)
+                     bool option, struct status *st)
 {
     const struct http_route *other;
     if (rule->method.len == 0)
@@ -62,7 +78,8 @@ static bool add_rule(struct routes *r, const struct http_rule *rule, const struc
         return false;
     int rc = path_router_add(&r->router, route, &other);
     if (rc == -EEXIST)
-        return fail_conflict(rule, route, other, st);
+        return (option && leave_out(r, rule, route, other)) ||
+               fail_conflict(rule, route, other, st);
     if (rc < 0)
         return fail_memory(st);
     append(r, route);
@@ -89,7 +106,7 @@ static bool add_options(struct routes *r, const struct method *method, struct st
     }
     for (size_t i = 0; i < count; i++) {
         rules[i].source = source;
-        if (!add_rule(r, &rules[i], method, st))
+        if (!add_rule(r, &rules[i], method, true, st))
             return false;
     }
     return true;
@@ -100,7 +117,7 @@ static bool add_override(struct routes *r, const struct overrides *o, size_t pla
                          const struct method *method, struct status *st)
 {
     do {
-        if (!add_rule(r, &o->rules[place], method, st))
+        if (!add_rule(r, &o->rules[place], method, false, st))
             return false;
         place++;
     } while (place < o->count && o->rules[place].additional);
@@ -134,6 +151,8 @@ static bool select_rules(struct routes *r, struct overrides *o, struct status *s
         if (rule->additional)
             continue;
         const struct method *method = find_selected(r->schema, rule->selector);
+        if (!method && schema_partial(r->schema))
+            continue;
         if (!method)
             return http_rule_fail(rule, NULL, "the selector names no method", st);
         o->of_method[method - methods] = (uint32_t)i + 1;
@@ -249,6 +268,12 @@ struct slice routes_openapi(struct routes *r, const char *prefix, struct status 
         text = none;
     }
     return slice_from_string(text);
+}
+
+size_t routes_left_out(const struct routes *r, const char **first)
+{
+    *first = r->first_left_out;
+    return r->left_out;
 }
 
 size_t routes_memory(const struct routes *r)

@@ -9,8 +9,10 @@ struct routes;
 
 /* `extra` overrides: a method that a rule there selects has none of its options' bindings; of two
  * rules for the same method the last one counts, together with its additional ones.  A rule without
- * HTTP method takes the bindings away.  `extra` is copied as far as it is needed; the schema gets a
- * reference.  NULL with *st naming file, rule and reason. */
+ * HTTP method takes the bindings away.  A rule that selects no method is an error, unless the
+ * schema is partial; so are two bindings with the same method and path, unless the second is an
+ * option of another upstream's method: then it is left out.  `extra` is copied as far as it is
+ * needed; the schema gets a reference.  NULL with *st naming file, rule and reason. */
 struct routes *routes_build(struct schema *schema, const struct http_rule *extra, size_t count,
                             struct status *st);
 /* From any thread. */
@@ -29,5 +31,8 @@ size_t routes_count(const struct routes *r);
  * while it is made, and kept; borrowed.  `prefix` is the same at each call.  data is NULL, with
  * *st, when it cannot be made.  From any thread. */
 struct slice routes_openapi(struct routes *r, const char *prefix, struct status *st);
+/* How many bindings are left out because another upstream's method has their method and path;
+ * *first, borrowed, tells of the first. */
+size_t routes_left_out(const struct routes *r, const char **first);
 /* Bytes that the compiled form takes. */
 size_t routes_memory(const struct routes *r);

@@ -4,25 +4,12 @@
 #include "gateway/schema/compile.h"
 #include "gateway/schema/proto_reader.h"
 #include "gateway/schema/schema_builder.h"
+#include "gateway/schema/schema_private.h"
 #include "gateway/schema/well_known_files.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { ARENA_MAX = 192 << 20, SOURCE_LEN = 512 };
-
-struct schema {
-    atomic_uint refs;
-    struct arena arena; /* everything below */
-    struct symbols symbols;
-    struct slice set;
-    const struct method *methods;
-    const struct slice *services;
-    size_t method_count, service_count;
-    const char *source;
-};
 
 static bool fail_memory(struct status *st)
 {
@@ -147,7 +134,7 @@ static bool compile_all(struct schema *s, struct compile_file *files, size_t cou
 
 static bool fill(struct schema *s, struct schema_builder *b, struct status *st)
 {
-    char source[SOURCE_LEN];
+    char source[SCHEMA_SOURCE_LEN];
     size_t count;
     struct descriptor_file *const *files = schema_builder_order(b, &count, st);
     if (!files)
@@ -160,7 +147,7 @@ static bool fill(struct schema *s, struct schema_builder *b, struct status *st)
     return compile_all(s, copies, count, st);
 }
 
-struct schema *schema_build(struct schema_builder *b, struct status *st)
+struct schema *schema_new(struct status *st)
 {
     struct schema *s = calloc(1, sizeof *s);
     if (!s) {
@@ -168,8 +155,16 @@ struct schema *schema_build(struct schema_builder *b, struct status *st)
         return NULL;
     }
     atomic_init(&s->refs, 1);
-    arena_init(&s->arena, NULL, 0, ARENA_MAX);
+    arena_init(&s->arena, NULL, 0, SCHEMA_ARENA_MAX);
     symbols_init(&s->symbols, &s->arena);
+    return s;
+}
+
+struct schema *schema_build(struct schema_builder *b, struct status *st)
+{
+    struct schema *s = schema_new(st);
+    if (!s)
+        return NULL;
     if (fill(s, b, st))
         return s;
     schema_unref(s);
@@ -241,6 +236,8 @@ void schema_unref(struct schema *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
+    for (size_t i = 0; i < s->part_count; i++)
+        schema_unref(s->parts[i]);
     arena_fini(&s->arena);
     free(s);
 }
@@ -305,6 +302,11 @@ struct slice schema_service_at(const struct schema *s, size_t i)
 struct slice schema_descriptor_set(const struct schema *s)
 {
     return s->set;
+}
+
+bool schema_partial(const struct schema *s)
+{
+    return s->partial;
 }
 
 const char *schema_source(const struct schema *s)

@@ -46,5 +46,7 @@ size_t schema_service_count(const struct schema *s);
 struct slice schema_service_at(const struct schema *s, size_t i);
 /* The whole as a serialised FileDescriptorSet, imports before importers; borrowed. */
 struct slice schema_descriptor_set(const struct schema *s);
+/* Whether the services of some upstream are missing in it, and may come later. */
+bool schema_partial(const struct schema *s);
 /* Where it came from, for people: "reflection (v1)", "descriptors: a.binpb". */
 const char *schema_source(const struct schema *s);

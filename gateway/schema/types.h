@@ -117,6 +117,7 @@ struct method {
     const struct message_type *input, *output;
     bool client_streaming, server_streaming;
     bool no_side_effects; /* idempotency_level = NO_SIDE_EFFECTS */
+    uint16_t upstream;    /* place of the upstream that serves it, among those configured */
     struct slice options; /* the last serialised MethodOptions; may be empty */
 };
 

@@ -176,11 +176,13 @@ class Calculator(Server):
 
 
 class Gateway(Server):
-    """`drawbridge serve`; two workers unless the flags say otherwise."""
+    """`drawbridge serve`; two workers unless the flags say otherwise.  `upstream` is a target or a list of them."""
 
     def __init__(self, upstream, *flags, ready=True, workers=2):
-        self.workers = workers
-        super().__init__([program("drawbridge"), "serve", "--upstream", upstream, "--listen", "127.0.0.1:0",
+        upstreams = [upstream] if isinstance(upstream, str) else upstream
+        self.workers, self.upstreams = workers, len(upstreams)
+        flags = [*(word for target in upstreams for word in ("--upstream", target)), *flags]
+        super().__init__([program("drawbridge"), "serve", "--listen", "127.0.0.1:0",
                           "--admin", "127.0.0.1:0", "--workers", workers, "--log-format", "json", *flags], ["http", "admin"])
         self.address = self.addresses["http"]
         self.url = "http://" + self.address
@@ -218,11 +220,11 @@ class Gateway(Server):
         return sum(v for k, v in self.metrics().items() if k.partition("{")[0] == name)
 
     def live(self):
-        """Gauges of live work that are not zero, and more connections to the upstream than workers."""
+        """Gauges of live work that are not zero, and more connections than one to each upstream and worker."""
         values = self.metrics()
         assert UPSTREAM_CONNECTIONS in values and "drawbridge_exchanges_open" in values, f"gauges are missing: {values}"
         gauges = {k: v for k, v in values.items() if LIVE.search(k.partition("{")[0]) and v != 0}
-        if 0 <= gauges.get(UPSTREAM_CONNECTIONS, 0) <= self.workers:
+        if 0 <= gauges.get(UPSTREAM_CONNECTIONS, 0) <= self.workers * self.upstreams:
             gauges.pop(UPSTREAM_CONNECTIONS, None)
         return gauges
 

@@ -55,7 +55,7 @@ def test_wrong_usage():
     says(drawbridge("--upstream", "x:1"), 2, "options stand behind a command")
     says(drawbridge("serve"), 2, "--upstream HOST:PORT is required")
     says(drawbridge("serve", "--upstrem", "x:1"), 2, "did you mean --upstream?")
-    says(drawbridge("serve", "--upstream", "a:1", "--upstream", "b:1"), 2, "not built yet")
+    says(drawbridge("serve", "--upstream", "a:1", "--upstream", "a:1"), 2, "given twice")
     says(drawbridge("serve", "--upstream", "127.0.0.1:1", "--tls-cert", "x"), 2, "--tls-cert is not built yet")
     says(drawbridge("serve", environment={"DRAWBRIDGE_WORKERS": "x"}), 2, "DRAWBRIDGE_WORKERS: ")
     for name in PLANNED:

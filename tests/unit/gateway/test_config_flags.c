@@ -170,7 +170,8 @@ static void wrong_usage_says_what_is_wrong(void **state)
         const char *line, *says;
     } rows[] = {
         {"--workers=2", "--upstream HOST:PORT is required"},
-        {"--upstream|a:1|--upstream|b:2", "more than one --upstream is not built yet"},
+        {"--upstream|a:1|--upstream|b", "the target \"b\": it needs HOST:PORT"},
+        {"--upstream|a:1|--upstream|a:1", "--upstream a:1 is given twice"},
         {"--upstreem|a:1", "did you mean --upstream?"},
         {"--upstream", "needs a value"},
         {"--upstream=127.0.0.1", "needs HOST:PORT"},

@@ -101,8 +101,10 @@ static void services_are_those_of_the_schema(void **state)
 {
     (void)state;
     config.upstreams[0].target.text = "calc:50051";
+    config.upstreams[1].target.text = "unix:/b";
+    config.upstreams_count = 2;
     get("/services.json");
-    assert_true(body_contains("\"upstream\":\"calc:50051\""));
+    assert_true(body_contains("\"upstream\":\"calc:50051, unix:/b\""));
     assert_true(body_contains("\"path\":\"/Calculator/RunningTotal\",\"name\":\"RunningTotal\","
                               "\"input\":\"Number\",\"output\":\"RunningTotalReply\","
                               "\"clientStreaming\":true,\"serverStreaming\":true"));

@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""One gateway before several servers, and targets of every kind: which server a call reaches in each protocol, what happens while
+one is away, names and files that clash; lists of addresses, unix sockets, names that change."""
+import json
+import os
+import tempfile
+
+from dns import NameServer
+from harness import (CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, curl, equal, free_port, main, program, python_clients, run, test,
+                     wait_for)
+from peers import connect, finish_call, start_call
+from wire import field, frame, number
+from ws import WebSocket
+
+LOAD = """
+import sys
+from google.protobuf import descriptor_pb2, descriptor_pool
+pool = descriptor_pool.DescriptorPool()
+for file in descriptor_pb2.FileDescriptorSet.FromString(open(sys.argv[1], "rb").read()).file:
+    pool.Add(file)
+for service in ("greeter.Greeter", "counter.Counter"):
+    print(pool.FindServiceByName(service).file.name)
+"""
+ROOT_OF_16 = ("/Calculator/SquareRoot", frame(number(16)))
+
+
+def other(kind, address="127.0.0.1:0"):
+    """A Python server; see clients/python/two_faced.py."""
+    server = Server([python_clients(), CLIENTS / "python/two_faced.py", address, kind], ["grpc"])
+    server.address = server.addresses["grpc"]
+    return server
+
+
+def say_json(gateway, service, request):
+    return curl(f"{gateway.url}/{service}/Say", json.dumps(request)).json()
+
+
+def web(gateway, path, message):
+    """(code, message or None) by gRPC-Web."""
+    s = start_call(gateway, path, message)
+    messages, trailers = finish_call(s)
+    s.close()
+    return int(trailers["grpc-status"]), messages[0] if messages else trailers.get("grpc-message", "")
+
+
+def by_websocket(gateway, path, message):
+    with WebSocket(gateway.port("http"), path) as ws:
+        ws.start()
+        ws.request(message)
+        ws.half_close()
+        _, messages, status = ws.answer()
+    return int(status["grpc-status"]), messages[0] if messages else ""
+
+
+def by_connect(gateway, path, message):
+    reply = curl(gateway.url + path, message, "content-type: application/proto", "connect-protocol-version: 1")
+    return (0 if reply.status == 200 else reply.status), reply.body
+
+
+def warnings(gateway, *words):
+    return [e["message"] for e in gateway.events("schema", level="warn") if all(w in e["message"] for w in words)]
+
+
+# --- which server ---
+
+@test(60)
+def test_every_protocol_reaches_the_server_that_has_the_service():
+    with Calculator() as calculator, other("greeter") as greeter, other("counter") as counter, \
+            Gateway([calculator.address, greeter.address, counter.address]) as gateway:
+        name, reply = field(1, b"bob"), field(1, b"hello bob, says greeter")
+        for call in (web, by_websocket, by_connect):
+            framed = (lambda m: frame(m)) if call is web else (lambda m: m)
+            equal(call(gateway, "/greeter.Greeter/Say", framed(name)), (0, reply), f"{call.__name__} of the greeter")
+            equal(call(gateway, "/counter.Counter/Say", framed(b"\x08\x29")), (0, b"\x08\x2a"), f"{call.__name__} of the counter")
+            equal(call(gateway, "/Calculator/SquareRoot", framed(number(16))), (0, number(4)), call.__name__)
+        equal(say_json(gateway, "greeter.Greeter", {"name": "ann"}), {"text": "hello ann, says greeter"})
+        equal(say_json(gateway, "counter.Counter", {"number": 41}), {"next": "42"})
+        equal(curl(gateway.url + "/v1/greet/eve").json(), {"text": "hello eve, says greeter"})
+        equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+        # What nobody has goes to the first, which says so.
+        equal(web(gateway, "/no.Such/Method", frame(b""))[0], 12)
+        calls = {e["path"]: e["upstream"] for e in gateway.events("call")}
+        equal(calls["/v1/greet/eve"], greeter.address, "upstream in the log")
+        equal(calls["/counter.Counter/Say"], counter.address, "upstream in the log")
+        equal(calls["/Calculator/SquareRoot"], calculator.address, "upstream in the log")
+        equal(calls["/no.Such/Method"], calculator.address, "upstream in the log")
+        about = curl(gateway.url + "/services.json").json()
+        equal(about["upstream"], f"{calculator.address}, {greeter.address}, {counter.address}")
+        equal({s["name"]: s["upstream"] for s in about["services"]}["counter.Counter"], counter.address)
+        equal(warnings(gateway), [], "warnings")
+        gateway.assert_nothing_live()
+
+
+@test(40)
+def test_one_description_of_all():
+    """Two files of one name: both are there, and the whole can be loaded."""
+    with other("greeter") as greeter, other("counter") as counter, \
+            Gateway([greeter.address, counter.address]) as gateway, tempfile.NamedTemporaryFile() as file:
+        reply = curl(gateway.url + "/descriptors.binpb")
+        equal(reply.status, 200)
+        file.write(reply.body)
+        file.flush()
+        listed = run([program("drawbridge"), "list", "--descriptors", file.name]).stdout.decode()
+        assert "greeter.Greeter" in listed and "counter.Counter" in listed, listed
+        described = run([program("drawbridge"), "describe", "--descriptors", file.name, "counter.Request"]).stdout.decode()
+        assert "int64 number = 1" in described, described
+        check = run([python_clients(), "-c", LOAD, file.name])
+        names = check.stdout.decode().split()
+        equal((check.returncode, names[:1], len(set(names))), (0, ["service.proto"], 2), f"files {names} {check.stderr}")
+        equal(set(curl(gateway.url + "/openapi.json").json()["paths"]) >=
+              {"/v1/greet/{name}", "/greeter.Greeter/Say", "/counter.Counter/Say"}, True, "paths")
+
+
+@test(40)
+def test_types_that_clash():
+    """Package-less tutorials: the same Request with other fields.  Each method keeps its own."""
+    with other("plain") as plain, other("other") as second, Gateway([plain.address, second.address]) as gateway:
+        equal(say_json(gateway, "Plain", {"name": "ann"}), {"text": "hello ann, says plain"})
+        equal(say_json(gateway, "Other", {"number": 1}), {"next": "2"})
+        refused = curl(gateway.url + "/Other/Say", '{"name":"x"}')
+        assert "name" in refused.json()["message"] and refused.status == 400, refused
+        notes = warnings(gateway, "Reply (service.proto)", plain.address, second.address, "with 1 more")
+        equal(len(notes), 1, f"notes in {warnings(gateway)}")
+        equal(len(warnings(gateway, "1 files", "descriptors.binpb")), 1, f"notes in {warnings(gateway)}")
+        gateway.process.send_signal(1)
+        wait_for("the schema is refreshed", lambda: len(gateway.events("schema", level="info")) >= 2)
+        equal(len(warnings(gateway)), 2, f"notes after a refresh in {warnings(gateway)}")
+        equal(curl(gateway.url + "/descriptors.binpb").status, 200)
+
+
+@test(40)
+def test_the_same_service_twice():
+    with Calculator() as first, Calculator() as second, other("impostor") as third, \
+            Gateway([first.address, second.address, third.address]) as gateway:
+        for _ in range(10):
+            equal(web(gateway, *ROOT_OF_16)[0], 0)
+        wait_for("ten calls are logged", lambda: len(first.calls("SquareRoot")) == 10)
+        equal(second.calls("SquareRoot"), [], "calls of the second")
+        notes = warnings(gateway, "service Calculator is on", f"calls go to {first.address}")
+        equal(len(notes), 2, f"notes in {warnings(gateway)}")
+        equal(len(warnings(gateway, "grpc.")), 0, "warnings about reflection and health")
+
+
+@test(40)
+def test_the_readmes_command():
+    """With ports, name server and folder of this test in its targets."""
+    section = (ROOT / "README.md").read_text().partition("\n## Several servers\n")[2]
+    words = section.partition("```sh\n")[2].partition("\n```")[0].split()
+    equal(words[:2], ["drawbridge", "serve"])
+    with tempfile.TemporaryDirectory() as folder, NameServer(greeter_example=["127.0.0.1"]) as names, \
+            Calculator() as calculator, other("greeter") as greeter, other("counter", f"unix:{folder}/history.sock"):
+        ours = {"localhost:50051": calculator.address.replace("127.0.0.1", "localhost"),
+                "dns:///greeter.example:50052": names.target("greeter.example", greeter.port("grpc")),
+                "unix:/run/history.sock": f"unix:{folder}/history.sock"}
+        equal(set(words[2:]), {"--upstream", *ours}, "words of the command")
+        with Gateway([ours[w] for w in words[3::2]]) as gateway:
+            equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            equal(curl(gateway.url + "/v1/greet/a").status, 200)
+            equal(say_json(gateway, "counter.Counter", {"number": 1}), {"next": "2"})
+
+
+# --- one that is away ---
+
+@test(60)
+def test_one_killed_and_back():
+    address = f"127.0.0.1:{free_port()}"
+    with Calculator(listen=address) as calculator, other("greeter") as greeter, \
+            Gateway([greeter.address, address]) as gateway:
+        say = ("/greeter.Greeter/Say", frame(field(1, b"x")))
+        equal(web(gateway, *ROOT_OF_16)[0], 0)
+        calculator.crash()
+        status, message = wait_for("calls fail", lambda: (lambda r: r if r[0] else None)(web(gateway, *ROOT_OF_16)), 1)
+        equal(status, 14)
+        assert address in message, message
+        for _ in range(20):
+            equal(web(gateway, *say)[0], 0, "the other")
+        code, why = gateway.admin("/readyz")
+        equal(code, 503)
+        assert address in why and greeter.address not in why, why
+        equal(curl(gateway.url + "/v1/sqrt/16").status, 503, "status of the known method of a dead upstream")
+        with Calculator(listen=address):
+            wait_for("recovers", lambda: web(gateway, *ROOT_OF_16)[0] == 0, 5, 0.05)
+            gateway.wait_ready(5)
+            gateway.assert_nothing_live()
+
+
+@test(60)
+def test_one_away_at_start():
+    address = f"127.0.0.1:{free_port()}"
+    with other("greeter") as greeter, Gateway([address, greeter.address], ready=False) as gateway:
+        wait_for("the other is served", lambda: curl(gateway.url + "/v1/greet/a").status == 200, 5, 0.05)
+        code, why = gateway.admin("/readyz")
+        equal(code, 503)
+        assert address in why and greeter.address not in why, why
+        equal(curl(gateway.url + "/v1/sqrt/16").status, 404)
+        with Calculator(listen=address):
+            gateway.wait_ready(5)
+            equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            equal(curl(gateway.url + "/v1/greet/a").status, 200)
+            gateway.assert_nothing_live()
+        # A refresh that fails for one keeps what is known of it.
+        gateway.process.send_signal(1)
+        wait_for("the refresh fails", lambda: warnings(gateway, address, "not refreshed, the old one stays"))
+        equal(curl(gateway.url + "/v1/sqrt/16").status, 503)
+        equal(curl(gateway.url + "/v1/greet/a").status, 200)
+
+
+@test(40)
+def test_one_without_reflection():
+    with Calculator() as calculator, other("lonely") as lonely, Gateway([calculator.address, lonely.address]) as gateway:
+        equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+        equal(len(warnings(gateway, lonely.address, "reflection is not enabled")), 1, f"notes in {warnings(gateway)}")
+    # As the first it is where unknown methods go.
+    with Calculator() as calculator, other("lonely") as lonely, Gateway([lonely.address, calculator.address]) as gateway:
+        equal(web(gateway, "/greeter.Greeter/Say", frame(field(1, b"x"))), (0, field(1, b"hello x, says lonely")))
+        equal(web(gateway, *ROOT_OF_16), (0, number(4)))
+
+
+@test(40)
+def test_rules_that_fit_one_only():
+    """Rules from outside may name a method of a server that is away; two servers may bind one path."""
+    address = f"127.0.0.1:{free_port()}"
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as rules, other("greeter") as greeter:
+        rules.write("http:\n  rules:\n  - selector: Calculator.SquareRoot\n    get: /root/{value}\n")
+        rules.flush()
+        with Gateway([greeter.address, address], "--http-rules", rules.name, ready=False) as gateway:
+            wait_for("the other is served", lambda: curl(gateway.url + "/v1/greet/a").status == 200, 5, 0.05)
+            with Calculator(listen=address):
+                gateway.wait_ready(5)
+                equal(curl(gateway.url + "/root/16").json(), {"value": 4})
+                gateway.assert_nothing_live()
+
+
+@test(40)
+def test_descriptor_files_and_several():
+    """Reflection tells which server has a service of the files; what nobody lists is the first's."""
+    with other("lonely") as lonely, Calculator() as calculator, \
+            Gateway([lonely.address, calculator.address], "--descriptors", SCHEMA) as gateway:
+        equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+        equal(warnings(gateway, "no upstream is known"), [], "notes")
+        equal(web(gateway, "/greeter.Greeter/Say", frame(field(1, b"x")))[0], 0)
+    with other("lonely") as lonely, other("greeter") as greeter, \
+            Gateway([lonely.address, greeter.address], "--descriptors", SCHEMA) as gateway:
+        reply = curl(gateway.url + "/v1/sqrt/16")
+        equal((reply.status, gateway.events("call")[-1]["upstream"]), (501, lonely.address), f"{reply}")
+        equal(len(warnings(gateway, "no upstream is known to have Calculator")), 1, f"notes in {warnings(gateway)}")
+
+
+# --- targets ---
+
+@test(60)
+def test_a_list_of_which_the_first_is_dead():
+    dead = free_port()
+    with Calculator() as calculator:
+        port = calculator.address.rpartition(":")[2]
+        target = f"ipv4:127.0.0.1:{dead},127.0.0.1:{port}"
+        with Gateway(target) as gateway:
+            equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            lost = gateway.events("upstream_unreachable")
+            assert lost and all(f"127.0.0.1:{dead}" in e["message"] and e["retry_ms"] == 0 for e in lost), lost
+            gateway.assert_nothing_live()
+            calculator.crash()
+            code, why = wait_for("calls fail", lambda: (lambda r: r if r[0] else None)(web(gateway, *ROOT_OF_16)))
+            equal(code, 14)
+            with Calculator(listen=f"127.0.0.1:{dead}"):  # now the first
+                wait_for("recovers", lambda: web(gateway, *ROOT_OF_16)[0] == 0, 5, 0.05)
+                gateway.wait_ready(5)
+                gateway.assert_nothing_live()
+
+
+@test(40)
+def test_unix_sockets():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "calculator.sock")
+        with Calculator(listen="unix:" + path):
+            for target in ("unix:" + path, "unix://" + path):
+                with Gateway(target) as gateway:
+                    equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+                listed = run([program("drawbridge"), "call", target, "Calculator/SquareRoot", '{"value":16}'])
+                equal(listed.stdout.split(), [b'{"value":4}'], f"call {target}: {listed.stderr}")
+    abstract = f"drawbridge-test-{os.getpid()}"
+    with other("greeter", "unix-abstract:" + abstract), Gateway("unix-abstract:" + abstract) as gateway:
+        equal(curl(gateway.url + "/v1/greet/a").json(), {"text": "hello a, says greeter"})
+
+
+@test(60)
+def test_a_name_that_moves():
+    """The same port on 127.0.0.1 and 127.0.0.2; the name server says which."""
+    port = free_port()
+    with NameServer(calc_example=["127.0.0.1"]) as names:
+        first = Calculator(listen=f"127.0.0.1:{port}")
+        with first, Gateway(names.target("calc.example", port)) as gateway:
+            equal(web(gateway, *ROOT_OF_16)[0], 0)
+            authority = gateway.events("upstream_resolved")[0]
+            equal((authority["address"], authority["addresses"]), (f"127.0.0.1:{port}", 1))
+            asked = names.asked
+            names.names["calc.example"] = ["127.0.0.2"]
+            first.crash()
+            with Calculator(listen=f"127.0.0.2:{port}") as second:
+                wait_for("the host is found again", lambda: web(gateway, *ROOT_OF_16)[0] == 0, 5, 0.05)
+                assert names.asked > asked
+                gateway.wait_ready(5)
+                equal(len(second.calls("SquareRoot")) > 0, True, "the second serves")
+                gateway.assert_nothing_live()
+
+
+@test(60)
+def test_a_name_that_is_unknown_at_first():
+    with NameServer() as names, Calculator() as calculator:
+        port = calculator.address.rpartition(":")[2]
+        with Gateway(names.target("late.example", port), ready=False) as gateway:
+            code, message = wait_for("calls fail", lambda: (lambda r: r if r[0] else None)(web(gateway, *ROOT_OF_16)))
+            equal(code, 14)
+            wait_for("the reason", lambda: "no address is known for late.example" in gateway.admin("/readyz")[1])
+            code, message = web(gateway, *ROOT_OF_16)
+            assert "no address is known for late.example" in message, message
+            equal(gateway.admin("/readyz")[0], 503)
+            names.names["late.example"] = ["127.0.0.9", "127.0.0.1"]  # nobody is at the first
+            gateway.wait_ready(6)
+            equal(web(gateway, *ROOT_OF_16), (0, number(4)))
+            gateway.assert_nothing_live()
+
+
+@test(60)
+def test_a_name_server_that_is_slow_silent_or_broken():
+    with NameServer(calc_example=["127.0.0.1"]) as names, Calculator() as calculator:
+        target = names.target("calc.example", calculator.address.rpartition(":")[2])
+        names.delay = 0.3
+        with Gateway(target) as gateway:
+            equal(web(gateway, *ROOT_OF_16), (0, number(4)))
+        names.delay, names.silent = 0, True
+        with Gateway(target, "--upstream-connect-timeout", "500ms", ready=False) as gateway:
+            s = connect(gateway)  # nothing else waits meanwhile
+            equal(gateway.admin("/healthz")[0], 200)
+            s.close()
+            code, message = web(gateway, *ROOT_OF_16)
+            equal(code, 14)
+            assert "within 500 ms" in message, message
+            names.silent, names.broken = False, True
+            wait_for("another reason", lambda: "calc.example" in gateway.admin("/readyz")[1] and
+                     "within" not in gateway.admin("/readyz")[1])
+            names.broken = False
+            gateway.wait_ready(6)
+            gateway.assert_nothing_live()
+
+
+@test(30)
+def test_the_commands_take_the_same_targets():
+    with NameServer(calc_example=["127.0.0.1"]) as names, Calculator() as calculator:
+        port = calculator.address.rpartition(":")[2]
+        good = [names.target("calc.example", port), f"dns:localhost:{port}", f"localhost:{port}",
+                f"ipv4:127.0.0.1:{free_port()},127.0.0.1:{port}"]
+        for target in good:
+            done = run([program("drawbridge"), "call", target, "Calculator/SquareRoot", '{"value":16}'])
+            equal((done.returncode, done.stdout.split()), (0, [b'{"value":4}']), f"{target}: {done.stderr}")
+            assert b"Calculator" in run([program("drawbridge"), "list", target]).stdout, target
+        done = run([program("drawbridge"), "call", names.target("no.example", port), "Calculator/SquareRoot", "{}"])
+        assert b"no address is known for no.example" in done.stderr and done.returncode == 14, done
+
+
+main()
