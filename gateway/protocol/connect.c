@@ -88,7 +88,9 @@ static bool negotiate_codec(struct connect *c)
         return true;
     if (c->schema)
         status_set(&c->failure, STATUS_UNIMPLEMENTED,
-                   "no such method; \"drawbridge list\" shows what there is");
+                   schema_partial(c->schema)
+                       ? "no such method so far; an upstream has not told its services"
+                       : "no such method; \"drawbridge list\" shows what there is");
     else
         status_set(
             &c->failure, STATUS_UNAVAILABLE,

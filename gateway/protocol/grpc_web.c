@@ -254,8 +254,7 @@ static bool grpc_web_start_call(struct grpc_web *gw)
     return gw->call != NULL;
 }
 
-/* What the schema knows of the method; without one every call passes and the first upstream judges.
- */
+/* What the schema knows of the method; without one every call passes, to the first upstream. */
 static void grpc_web_look_up(struct grpc_web *gw)
 {
     const struct schema *schema = exchange_context(gw->ex)->schema;

@@ -50,7 +50,10 @@ static void rest_no_route(struct rest *r)
     metadata_add_borrowed(&allow, SLICE("allow"), slice_from(methods, len));
     if (len == 0) {
         rest_refuse(r, 404, STATUS_NOT_FOUND,
-                    "no such path or method; \"drawbridge list\" shows what there is");
+                    schema_partial(routes_schema(r->routes))
+                        ? "no such path or method so far; an upstream has not told its services: "
+                          "the log and /readyz name it"
+                        : "no such path or method; \"drawbridge list\" shows what there is");
     } else if (req->method == METHOD_OPTIONS) {
         rest_reply_empty(r, &allow);
     } else {
