@@ -105,7 +105,11 @@ static int check_settings(const struct settings *settings)
     const struct config *config = &settings->config;
     if (settings->flags.config)
         printf("%s: every key and value is understood\n", settings->file.source);
-    printf("upstream %s, as %s\n", config->upstream, config->upstream_authority);
+    for (size_t i = 0; i < config->upstreams_count; i++) {
+        const struct config_upstream *up = &config->upstreams[i];
+        printf("upstream %s, as %s\n", up->target.text,
+               up->authority ? up->authority : up->target.authority);
+    }
     int status = check_listeners(config);
     if (status)
         return status;

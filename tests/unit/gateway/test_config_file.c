@@ -271,7 +271,7 @@ static void options_win_over_environment_over_file(void **state)
     assert_int_equal(net_port(&f.config.listen[0]), 3);
     assert_int_equal(f.config.log_level, LOG_LEVEL_WARN);
     assert_int_equal(f.config.console, SWITCH_ON);
-    assert_string_equal(f.config.upstream, "127.0.0.1:1");
+    assert_string_equal(f.config.upstreams[0].target.text, "127.0.0.1:1");
     fixture_fini(&f);
 }
 
@@ -367,7 +367,8 @@ static void the_example_names_every_key_with_its_default(void **state)
     }
     assert_memory_equal(&all.config.listen[0], &some.config.listen[0], sizeof all.config.listen[0]);
     assert_memory_equal(&all.config.admin, &some.config.admin, sizeof all.config.admin);
-    assert_string_equal(all.config.upstream_authority, some.config.upstream_authority);
+    assert_string_equal(all.config.upstreams[0].authority,
+                        some.config.upstreams[0].target.authority);
     fixture_fini(&all);
     fixture_fini(&some);
 }
