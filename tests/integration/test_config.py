@@ -34,7 +34,7 @@ class Configured(Gateway):
     """A gateway that knows of its upstream by its file (or what the environment says)."""
 
     def __init__(self, *flags, environment=None):
-        self.workers = 1
+        self.workers = self.upstreams = 1
         Server.__init__(self, [program("drawbridge"), "serve", *flags], ["http", "admin"], {**QUIET, **(environment or {})})
         self.url = "http://" + self.addresses["http"]
         self.wait_ready()
@@ -115,8 +115,7 @@ def test_bad_files():
         ("upstream: a:1\nupstream: b:1\n", ['2:1: the key "upstream" is here twice, first at 1:1']),
         ("upstream: a:1\n---\n", ["2:1: a second document"]),
         ("upstream:\n\t- a:1\n", ["2:1: a tab cannot indent YAML: use blanks"]),
-        ("upstream: a\n", ["1:11: upstream: the target needs HOST:PORT"]),
-        ("upstream: nowhere.invalid:1\n", ["1:11: upstream: the target nowhere.invalid:1: no address"]),
+        ("upstream: a\n", ["1:11: upstream: the target \"a\": it needs HOST:PORT"]),
         ('{"upstream": null}', ["1:14: upstream: needs a text or a list of texts, not null"])]
     for command in ["serve", "check"]:
         for text, wanted in rows:
