@@ -74,7 +74,7 @@ static void put_integer(struct sink *out, enum field_kind kind, uint64_t bits, b
 
 static bool print_enum(struct wire_printer *p, const struct enum_type *type, int32_t number)
 {
-    if (type->null_value && number == 0)
+    if (type->null_value) /* whatever its number */
         return wire_printer_raw(p, SLICE("null"));
     const struct enum_value *value =
         p->options->enums_as_numbers ? NULL : enum_type_value(type, number);

@@ -2,16 +2,21 @@
 """Compares the transcoder with the official json_format on random messages.
 
 Usage: transcode_differential.py TRANSCODE_PIPE COUNT SEED DESCRIPTOR_SET...   (needs the package protobuf)
-Each message goes wire to JSON and JSON to wire through both, and two of them one after the other as one message."""
+Each message goes wire to JSON and JSON to wire through both, and two of them one after the other as one message.  Small ones are
+damaged first, as wire and as text: both must take them in the same way, or refuse them.  Fails when a field was never filled."""
 import json
 import random
+import re
 import struct
 import subprocess
 import sys
 
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, unknown_fields
 
-TYPES = ["kinds.All", "kinds2.Old", "kinds.Records"]
+TYPES = ["kinds.All", "kinds2.Old", "editions.Every", "kinds.Records"]
+# What we say where the reference takes texts that ProtoJSON does not know (by int(), strptime() and b64decode() of Python), or
+# compares two names of an extension by their ends.
+STRICTER = re.compile(r'expected (a number|an integer|base64|a time|a duration)|unknown field "\[')
 # Not -0.0: it prints as -0, which Python's own json reads as the integer 0.
 DOUBLES = [0.0, 1.0, 0.1, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"), 2.0 ** 53, 123456.789]
 
@@ -41,6 +46,7 @@ class Maker:
     def __init__(self, pool, seed):
         self.random = random.Random(seed)
         self.pool = pool
+        self.unfilled = set()
 
     def text(self):
         letters = "abcXYZ09 _-/<>&\"\\\n\t\u0000\u001f\u007f\u00e9\u20ac\u2028\U0001f600"
@@ -121,9 +127,8 @@ class Maker:
             return False
         return True
 
-    def repeated(self, message, f, depth):
-        target = getattr(message, f.name)
-        for _ in range(self.random.choice([1, 2, 3, 20])):
+    def repeated(self, target, f, depth):
+        for _ in range(self.random.choice([1, 2, 3] if f.message_type and depth > 1 else [1, 2, 3, 20])):
             if f.message_type is None:
                 target.append(self.value(f))
             elif f.message_type.GetOptions().map_entry:
@@ -135,22 +140,53 @@ class Maker:
             else:
                 self.fill(target.add(), depth - 1)
 
+    def expect(self, name):
+        """Every field of that type, its extensions, and of what it holds is to be filled once at least."""
+        message = self.pool.FindMessageTypeByName(name)
+        for f in [*message.fields, *self.pool.FindAllExtensions(message)]:
+            if f.full_name not in self.unfilled:
+                self.unfilled.add(f.full_name)
+                if f.message_type and f.message_type.file.package != "google.protobuf":
+                    self.expect(f.message_type.full_name)
+
     def fill(self, message, depth):
         if self.well_known(message, depth):
             return message
-        fields = message.DESCRIPTOR.fields
+        fields = [*message.DESCRIPTOR.fields, *self.pool.FindAllExtensions(message.DESCRIPTOR)]
         for f in fields:
             if self.random.random() > min(0.9, 8 / len(fields)) or (f.message_type and depth <= 0):
                 continue
-            if f.is_repeated if hasattr(f, "is_repeated") else f.label == f.LABEL_REPEATED:
-                self.repeated(message, f, depth)
+            self.unfilled.discard(f.full_name)
+            if f.message_type and f.message_type.GetOptions().map_entry:
+                self.unfilled -= {entry.full_name for entry in f.message_type.fields}
+            child = message.Extensions[f] if f.is_extension else getattr(message, f.name)
+            if f.is_repeated:
+                self.repeated(child, f, depth)
             elif f.message_type:
-                child = getattr(message, f.name)
                 child.SetInParent()
                 self.fill(child, depth - 1)
+            elif f.is_extension:
+                message.Extensions[f] = self.value(f)
             else:
                 setattr(message, f.name, self.value(f))
         return message
+
+
+    def damage(self, data, letters):
+        """The bytes with some taken out, put in, replaced or repeated."""
+        data = bytearray(data)
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            at, source = (self.random.randrange(len(data) + 1) for _ in range(2))
+            change = self.random.randrange(4)
+            if change == 0:
+                del data[at:at + self.random.choice([1, 1, 2, 5])]
+            elif change == 1:
+                data[at:at] = bytes([self.random.choice(letters)])
+            elif change == 2:
+                data[at:at + 1] = bytes([self.random.choice(letters)])
+            else:
+                data[at:at] = data[source:source + self.random.randrange(1, 12)]
+        return bytes(data)
 
 
 def difference(ours, theirs, path="$"):
@@ -170,7 +206,11 @@ def difference(ours, theirs, path="$"):
 
 def same(a, b, pool):
     """Compared as JSON: the bytes of an Any depend on the order of its maps."""
-    return a == b or values(json_format.MessageToJson(a, descriptor_pool=pool)) == values(json_format.MessageToJson(b, descriptor_pool=pool))
+    return a == b or printed(a, pool) == printed(b, pool)
+
+
+def printed(message, pool):
+    return values(json_format.MessageToJson(message, descriptor_pool=pool))
 
 
 def values(text):
@@ -199,6 +239,77 @@ def check(pipe, pool, kind, name, wire):
         raise AssertionError(f"to wire\n{theirs}\nours   {back}\ntheirs {again}")
 
 
+def outcome(function):
+    """(value, None) or (None, failure)"""
+    try:
+        return function(), None
+    except Exception as failure:  # the reference has many kinds of failures
+        return None, failure
+
+
+def rough(value):
+    """Without what the reference loses, of large integers with a fraction or an exponent and of subnormal floats, and without what
+    is in an Any of a foreign host, which ours does not look into."""
+    if isinstance(value, dict):
+        if not value.get("@type", "type.googleapis.com/").startswith("type.googleapis.com/"):
+            return value["@type"]
+        return {key: rough(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [rough(v) for v in value]
+    if isinstance(value, str) and re.fullmatch(r"-?\d{16,20}", value):
+        return float(value)
+    return 0.0 if isinstance(value, float) and abs(value) < 1e-37 else value
+
+
+def drops_an_entry(message):
+    """Whether the reference took a map entry with an unknown field for an unknown field as a whole; others ignore the field only."""
+    maps = {f.number for f in message.DESCRIPTOR.fields if f.message_type and f.message_type.GetOptions().map_entry}
+    if any(field.field_number in maps for field in unknown_fields.UnknownFieldSet(message)):
+        return True
+    held = (v for f, v in message.ListFields() if f.message_type)
+    parts = (part for v in held for part in ([v] if hasattr(v, "DESCRIPTOR") else v.values() if hasattr(v, "values") else v))
+    return any(drops_an_entry(part) for part in parts if hasattr(part, "DESCRIPTOR"))
+
+
+def check_damaged_wire(pipe, pool, kind, name, wire):
+    ours, refused = outcome(lambda: rough(values(pipe.call("j", name, wire))))
+    theirs, failure = outcome(lambda: rough(printed(kind.FromString(wire), pool)))
+    if refused and not failure:  # it lets proto2's strings and the paths of masks be anything
+        assert re.search("UTF-8|FieldMask has a path", str(refused)), f"wire that only we refuse: {refused}"
+    elif failure and not refused:  # ours prints an Any of unknown type in base64
+        assert "Can not find message descriptor by type_url" in str(failure), f"wire that only they refuse: {failure}\n{ours}"
+    else:
+        assert ours == theirs or drops_an_entry(kind.FromString(wire)), f"to JSON: {difference(ours, theirs)}"
+
+
+def check_damaged_text(pipe, pool, kind, name, text):
+    ours, refused = outcome(lambda: kind.FromString(pipe.call("w", name, text)))
+    theirs, failure = outcome(lambda: json_format.Parse(text, kind(), descriptor_pool=pool))
+    if refused and not failure:
+        assert STRICTER.search(str(refused)), f"text that only we refuse: {refused}"
+    else:
+        assert bool(refused) == bool(failure), f"text that only they refuse: {failure}\n{ours}"
+        assert refused or rough(printed(ours, pool)) == rough(printed(theirs, pool)), f"to wire\nours   {ours}\ntheirs {theirs}"
+
+
+WIRE_BYTES = range(256)
+TEXT_BYTES = b'0123456789.eE+-"\\{}[],: truefalsnulNIAZz/_\xc3\xa9'
+
+
+def rounds(maker, kinds, count):
+    """(what to check, type, data)"""
+    for i in range(count):
+        name = TYPES[i % len(TYPES)]
+        wires = [maker.fill(kinds[name](), 4).SerializeToString() for _ in range(2)]
+        yield check, name, wires[0]
+        yield check, name, wires[0] + wires[1]
+        for _ in range(3):
+            small = maker.fill(kinds[name](), 1)
+            text = json_format.MessageToJson(small, descriptor_pool=maker.pool, indent=None).encode()
+            yield check_damaged_wire, name, maker.damage(small.SerializeToString(), WIRE_BYTES)
+            yield check_damaged_text, name, maker.damage(text, TEXT_BYTES)
+
+
 def main():
     program, count, seed, sets = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     pool = descriptor_pool.DescriptorPool()
@@ -209,21 +320,22 @@ def main():
                 pool.Add(file)
             known.add(file.name)
     pipe, maker = Pipe(program, sets), Maker(pool, seed)
+    for name in TYPES:
+        maker.expect(name)
     kinds = {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in TYPES}
     passed = failed = 0
-    for i in range(count):
-        name = TYPES[i % len(TYPES)]
-        wires = [maker.fill(kinds[name](), 4).SerializeToString() for _ in range(2)]
-        for wire in (wires[0], wires[0] + wires[1]):
-            try:
-                check(pipe, pool, kinds[name], name, wire)
-                passed += 1
-            except Exception as error:
-                failed += 1
-                if failed <= 5:
-                    print(f"{name} {wire.hex()}\n{type(error).__name__}: {error}")
+    for examine, name, data in rounds(maker, kinds, count):
+        try:
+            examine(pipe, pool, kinds[name], name, data)
+            passed += 1
+        except Exception as error:
+            failed += 1
+            if failed <= 5:
+                print(f"{name} {data.hex()}\n{type(error).__name__}: {error}")
+    if maker.unfilled:
+        print(f"never filled: {sorted(maker.unfilled)}")
     print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+    sys.exit(1 if failed or maker.unfilled or not passed else 0)
 
 
 main()

@@ -25,6 +25,8 @@ static void test_singular(void **state)
         /* Timestamp in two pieces. */
         {"a203 02 08 01 a203 02 10 0a", "{\"time\":\"1970-01-01T00:00:01.000000010Z\"}"},
         {"8204 02 08 01 8204 00", "{\"int32Wrapper\":1}"},
+        /* NullValue has one text. */
+        {"c001 06", "{\"nothing\":null}"},
         {"b203 03 0a 01 61 b203 03 0a 01 62", "{\"mask\":\"a,b\"}"},
         {"ba03 05 0a 03 0a 01 61 ba03 05 0a 03 0a 01 62", "{\"struct\":{\"a\":null,\"b\":null}}"},
         {"ca03 04 0a 02 2001 ca03 04 0a 02 2000", "{\"list\":[true,false]}"},
