@@ -224,10 +224,10 @@ def check(pipe, pool, kind, name, wire):
         theirs = json_format.MessageToJson(message, descriptor_pool=pool, indent=None)
     except json_format.SerializeToJsonError as error:  # a duration of two signs, merged from two
         try:
-            printed = pipe.call("j", name, wire)
+            text = pipe.call("j", name, wire)
         except Refused:
             return
-        raise AssertionError(f"to JSON: ours {printed}, theirs {error}") from error
+        raise AssertionError(f"to JSON: ours {text}, theirs {error}") from error
     ours = pipe.call("j", name, wire).decode()
     if values(ours) != values(theirs):
         raise AssertionError(f"to JSON: {difference(values(ours), values(theirs))}")

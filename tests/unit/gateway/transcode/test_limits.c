@@ -27,7 +27,7 @@ static void check_depth(const char *type, const char *open, const char *close, s
     char *text = nest(open, "{}", close, levels - 1);
     assert_string_equal(fixture_round_trip(type, text), text);
     free(text);
-    static const size_t deep[] = {0, 5000};
+    static const size_t deep[] = {0, 1, 9900};
     for (size_t i = 0; i < FIXTURE_COUNT(deep); i++) {
         text = nest(open, "{}", close, levels + deep[i]);
         assert_non_null(strstr(fixture_to_wire(type, text), "nested more than 100 levels deep"));
@@ -165,6 +165,50 @@ static void test_elements(void **state)
     free(wire);
 }
 
+/* Four megabytes of what costs two bytes each and, where they become objects, 52 to 77 times that:
+ * memory stays below twice the text, or twice the limit. */
+static void test_amplification(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *head, *tail, *failure;
+    } rows[] = {
+        {"google.protobuf.ListValue", "[", "]", "more than 100000 list elements"},
+        {"kinds.All", "{\"children\":[", "]}", "more than 100000 list elements"},
+        {"kinds.All", "{\"x\":[", "]}", NULL}, /* unknown, and skipped */
+    };
+    enum { COUNT = 1400000, MAX_LEN = 16 << 20 };
+    struct status st;
+    struct buf out;
+    fixture_options.ignore_unknown = true;
+    for (size_t i = 0; i < FIXTURE_COUNT(rows); i++) {
+        char *text = repeat(rows[i].head, "{}", COUNT, rows[i].tail);
+        buf_init(&out, MAX_LEN);
+        bool ok = json_to_wire(fixture_type(rows[i].type), slice_from_string(text),
+                               &fixture_options, &out, &st);
+        assert_int_equal(ok, rows[i].failure == NULL);
+        assert_true(ok || strstr(st.text, rows[i].failure));
+        assert_int_equal(buf_len(&out), 0);
+        assert_in_range(out.cap, 0, 2 * strlen(text));
+        buf_fini(&out);
+        free(text);
+    }
+    fixture_options.ignore_unknown = false;
+    /* Empty messages, of which each prints all its defaults. */
+    fixture_options.emit_defaults = true;
+    enum { MESSAGES = 99999 };
+    static uint8_t wire[3 * MESSAGES];
+    for (size_t i = 0; i < sizeof wire; i += 3)
+        memcpy(wire + i, "\x92\x02", 3);
+    buf_init(&out, MAX_LEN);
+    assert_false(wire_to_json(fixture_type("kinds.All"), slice_from(wire, sizeof wire),
+                              &fixture_options, &out, &st));
+    assert_int_equal(st.code, STATUS_RESOURCE_EXHAUSTED);
+    assert_in_range(out.cap, 0, 2 * MAX_LEN);
+    buf_fini(&out);
+    fixture_options.emit_defaults = false;
+}
+
 static void test_output_limit(void **state)
 {
     (void)state;
@@ -294,7 +338,7 @@ int main(void)
         FIXTURE_TEST(test_json_depth),     FIXTURE_TEST(test_wire_depth),
         FIXTURE_TEST(test_elements),       FIXTURE_TEST(test_output_limit),
         FIXTURE_TEST(test_json_truncated), FIXTURE_TEST(test_wire_truncated),
-        FIXTURE_TEST(test_wire_mutated),
+        FIXTURE_TEST(test_wire_mutated),   FIXTURE_TEST(test_amplification),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

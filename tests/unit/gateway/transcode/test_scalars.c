@@ -180,6 +180,26 @@ static void test_long_numbers(void **state)
     assert_string_equal(fixture_round_trip("kinds.All", json), "{\"anInt64\":\"1\"}");
 }
 
+/* Numbers out of every range, wherever one may stand. */
+static void test_monsters(void **state)
+{
+    (void)state;
+    static const char *const places[][2] = {
+        {"{\"doubleWrapper\":", "}"}, {"{\"uint64Wrapper\":", "}"},      {"{\"color\":", "}"},
+        {"{\"value\":[", "]}"},       {"{\"struct\":{\"a\":", "}}"},     {"{\"doubles\":[1,", "]}"},
+        {"{\"aFloat\":\"", "\"}"},    {"{\"byInt32\":{\"", "\":\"\"}}"},
+    };
+    char json[512], digits[401] = "";
+    memset(digits, '9', 400);
+    const char *const monsters[] = {"1e999999", "-1e999999999999999999999", digits};
+    for (size_t i = 0; i < FIXTURE_COUNT(places) * FIXTURE_COUNT(monsters); i++) {
+        const char *const *place = places[i / FIXTURE_COUNT(monsters)];
+        snprintf(json, sizeof json, "%s%s%s", place[0], monsters[i % FIXTURE_COUNT(monsters)],
+                 place[1]);
+        assert_non_null(strstr(fixture_to_wire("kinds.All", json), "out of range at line 1"));
+    }
+}
+
 static void test_bools(void **state)
 {
     (void)state;
@@ -325,9 +345,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_integers),     FIXTURE_TEST(test_integers_refused),
         FIXTURE_TEST(test_floats),       FIXTURE_TEST(test_floats_refused),
-        FIXTURE_TEST(test_long_numbers), FIXTURE_TEST(test_bools),
-        FIXTURE_TEST(test_enums),        FIXTURE_TEST(test_strings),
-        FIXTURE_TEST(test_bytes),        FIXTURE_TEST(test_options),
+        FIXTURE_TEST(test_long_numbers), FIXTURE_TEST(test_monsters),
+        FIXTURE_TEST(test_bools),        FIXTURE_TEST(test_enums),
+        FIXTURE_TEST(test_strings),      FIXTURE_TEST(test_bytes),
+        FIXTURE_TEST(test_options),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
