@@ -124,7 +124,11 @@ bool wire_scalar_is_default(const struct field *f, const uint8_t *at, const uint
     uint64_t bits;
     if (f->wire_type == WIRE_LEN)
         return wire_varint(at, end, &bits) && bits == 0;
-    return read_bits(f, at, end, &bits) && bits == 0;
+    if (!read_bits(f, at, end, &bits))
+        return false;
+    bool narrow = f->kind == FIELD_INT32 || f->kind == FIELD_UINT32 || f->kind == FIELD_SINT32 ||
+                  f->kind == FIELD_ENUM;
+    return (narrow ? (uint32_t)bits : bits) == 0;
 }
 
 static const uint8_t *failed_bytes(struct wire_printer *p)

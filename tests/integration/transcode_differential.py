@@ -14,9 +14,9 @@ import sys
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, unknown_fields
 
 TYPES = ["kinds.All", "kinds2.Old", "editions.Every", "kinds.Records"]
-# What we say where the reference takes texts that ProtoJSON does not know (by int(), strptime() and b64decode() of Python), or
-# compares two names of an extension by their ends.
-STRICTER = re.compile(r'expected (a number|an integer|base64|a time|a duration)|unknown field "\[')
+# What we say where the reference takes texts that ProtoJSON does not know (by int(), strptime() and b64decode() of Python, and
+# masks with empty paths), or compares two names of an extension by their ends.
+STRICTER = re.compile(r'expected (a number|an integer|base64|a time|a duration)|a field mask has|unknown field "\[')
 # Not -0.0: it prints as -0, which Python's own json reads as the integer 0.
 DOUBLES = [0.0, 1.0, 0.1, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"), 2.0 ** 53, 123456.789]
 
