@@ -293,6 +293,40 @@ def test_pages_of_any_origin(s):
         tab.close()
 
 
+EVENTS = """
+const source = new EventSource('URL');
+const show = event => console.log(event.type, event.lastEventId, event.data);
+source.onmessage = show;
+await new Promise(resolve => source.addEventListener('error', event => {
+  if (event.data) show(event);
+  if (source.readyState === EventSource.CLOSED) resolve();
+}));
+console.log('closed');
+"""
+
+
+def events(s, gateway, path):
+    """What the page of another site hears from an EventSource until it is closed for good."""
+    source = EVENTS.replace("URL", f"http://api.test:{gateway.port('http')}{path}")
+    return s.browser.command("snippet", source=source, folder=str(HERE))
+
+
+@test(60)
+def test_event_source(s):
+    """Events with ids; at the end the browser connects once more, says so by its last id and is told to stop."""
+    before = len(s.calculator.calls("PrimeFactors"))
+    equal(events(s, s.gateway, "/v1/factors/12"),
+          ['message 1 {"factor":"2"}', 'message 2 {"factor":"2","index":1}', 'message 3 {"factor":"3","index":2}', "closed"],
+          "events")
+    equal(len(s.calculator.calls("PrimeFactors")) - before, 1, "calls that the backend saw")
+    assert_quiet(s.gateway)
+    with Gateway(s.calculator.address, "--default-timeout", "2s", *s.policy) as hurried:
+        heard = events(s, hurried, "/v1/factors/30?delay=1.2s")
+        equal((heard[0], heard[-2][:10], heard[-1]), ('message 1 {"factor":"2"}', "error end ", "closed"), f"events {heard}")
+        equal(json.loads(heard[-2][10:])["error"]["code"], 4, "code of the last event")
+        assert_quiet(hurried)
+
+
 @test(30)
 def test_connect_by_get(s):
     """What has no side effects is called by GET, CombineVectors by POST."""
