@@ -166,6 +166,8 @@ int option_store(const struct option *row, void *settings, const char *value,
     const char *fault = row->judge ? row->judge(value) : NULL;
     if (fault)
         return fail(reason, "%s, not \"%.80s\"", fault, value);
+    if (row->check && row->check(value, reason) < 0)
+        return -EINVAL;
     switch (row->kind) {
     case OPTION_FLAG:
         return set_flag(to, value, reason);

@@ -33,6 +33,9 @@ struct option {
     /* OPTION_TEXT, OPTION_LIST: what is wrong with the form of a value, "needs HOST:PORT"; NULL:
      * nothing. */
     const char *(*judge)(const char *value);
+    /* The same for a form that has more than one fault: 0, or a negative errno with a sentence that
+     * also says the value in `reason` (OPTION_ERROR_LEN). */
+    int (*check)(const char *value, char *reason);
 };
 
 enum { OPTION_LIST_MAX = 64 };

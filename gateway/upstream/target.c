@@ -23,7 +23,8 @@ static int fail(const struct parse *p, int result, const char *format, ...)
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    snprintf(p->error, OPTION_ERROR_LEN, "the target \"%.100s\": %.140s", p->target->text, reason);
+    snprintf(p->error, OPTION_ERROR_LEN, "\"%.100s\" is no target: %.138s", p->target->text,
+             reason);
     return result;
 }
 
@@ -201,4 +202,10 @@ int target_parse(const char *text, struct target *target, char error[static OPTI
         return fail(&p, -EINVAL, "write it as HOST:PORT, without \"%.*s\"",
                     (int)(authority + 3 - text < 40 ? authority + 3 - text : 40), text);
     return parse_host(&p, all, NO_DEFAULT);
+}
+
+int target_check(const char *text, char error[static OPTION_ERROR_LEN])
+{
+    struct target target;
+    return target_parse(text, &target, error);
 }

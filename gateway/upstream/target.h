@@ -30,3 +30,5 @@ struct target {
 /* Fills *target, which borrows `text`.  0; -EINVAL for what is no target, -ENAMETOOLONG for a path
  * that no socket can have; each with a sentence in `error`. */
 int target_parse(const char *text, struct target *target, char error[static OPTION_ERROR_LEN]);
+/* The same without a target, as the `check` of an option. */
+int target_check(const char *text, char error[static OPTION_ERROR_LEN]);

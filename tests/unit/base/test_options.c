@@ -2,6 +2,7 @@
 
 #include "base/options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,14 @@ struct settings {
 static const char *judge_name(const char *value)
 {
     return strchr(value, '/') ? "needs a name without a slash" : NULL;
+}
+
+static int check_pair(const char *value, char *reason)
+{
+    if (value[0] != '-')
+        return 0;
+    snprintf(reason, OPTION_ERROR_LEN, "cannot begin as \"%s\" does", value);
+    return -EINVAL;
 }
 
 static const struct option table[] = {
@@ -55,6 +64,7 @@ static const struct option table[] = {
      .kind = OPTION_LIST,
      .max = 2,
      .judge = judge_name,
+     .check = check_pair,
      .offset = AT(pair),
      .key = "section.pairs",
      .help = "two"},
@@ -138,6 +148,7 @@ static void explain_mistakes(void **state)
         {{"--console=maybe"}, "--console needs true or false, not \"maybe\""},
         {{"--config", "/x"}, "--config needs a name without a slash, not \"/x\""},
         {{"--pair", "/x"}, "--pair needs a name without a slash, not \"/x\""},
+        {{"--pair", "-x"}, "--pair cannot begin as \"-x\" does"},
         {{"--tls-cert", "x"}, "--tls-cert is not built yet"},
         {{"--tls-cert"}, "--tls-cert is not built yet"},
     };
