@@ -7,11 +7,14 @@
 /* What is being read, by which rows, into what. */
 struct reading {
     struct yaml_tree *file;
-    const struct option *table; /* its keys begin at the root of the file */
-    void *settings;             /* of the table */
+    const struct option *table;
+    void *settings; /* of the table */
+    const char *at; /* where its keys begin, "upstreams[1]."; "": at the root of the file */
 };
 
 static void read_http(struct reading *r, const struct yaml_node *http);
+static void read_upstreams(struct reading *r, const struct yaml_node *list);
+static void read_mapping(struct reading *r, const struct yaml_node *mapping, const char *prefix);
 
 /* What is at the root of the file and not one value of one option; the settings are a struct
  * config_flags there. */
@@ -20,8 +23,11 @@ static const struct {
     void (*read)(struct reading *r, const struct yaml_node *node);
 } sections[] = {
     {"http", read_http},
+    {"upstreams", read_upstreams},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof *sections };
+
+static const size_t NO_UPSTREAM = CONFIG_MAX_UPSTREAMS;
 
 /* HTTP rules in place: schema/http_rules_yaml reads that section of this file. */
 static void read_http(struct reading *r, const struct yaml_node *http)
@@ -30,6 +36,89 @@ static void read_http(struct reading *r, const struct yaml_node *http)
     if (yaml_member(r->file->root, SLICE("http_rules")))
         yaml_error(r->file, http->key, "http: the rules are in the file of http_rules already");
     flags->http_rules = r->file->source;
+}
+
+/* Whose service that one is already, among the upstreams up to its own; NO_UPSTREAM: nobody's. */
+static size_t find_owner(const struct config_flags *flags, size_t place, size_t service)
+{
+    const char *name = flags->upstreams[place].services.items[service];
+    for (size_t i = 0; i <= place; i++) {
+        const struct option_list *services = &flags->upstreams[i].services;
+        for (size_t k = 0; k < (i < place ? services->count : service); k++)
+            if (strcmp(services->items[k], name) == 0)
+                return i;
+    }
+    return NO_UPSTREAM;
+}
+
+/* The node, or the item of the list, that a stored text was borrowed from. */
+static const struct yaml_node *find_text(const struct yaml_node *node, const char *text)
+{
+    const struct yaml_node *item = node->kind == YAML_LIST ? node->first : node;
+    while (item && (const char *)item->text.data != text)
+        item = item->next;
+    return item;
+}
+
+/* What another upstream has already. */
+static void refuse_repeated(struct reading *r, const struct yaml_node *item, size_t place)
+{
+    const struct config_flags *flags = r->settings;
+    const struct upstream_flags *up = &flags->upstreams[place];
+    for (size_t i = 0; i < place && up->target; i++)
+        if (flags->upstreams[i].target && strcmp(flags->upstreams[i].target, up->target) == 0)
+            yaml_error(r->file, yaml_member(item, SLICE("target")),
+                       "upstreams[%zu].target: \"%.80s\" is the target of upstreams[%zu] already",
+                       place, up->target, i);
+    for (size_t k = 0; k < up->services.count; k++) {
+        size_t owner = find_owner(flags, place, k);
+        const char *name = up->services.items[k];
+        if (owner != NO_UPSTREAM)
+            yaml_error(r->file, find_text(yaml_member(item, SLICE("services")), name),
+                       "upstreams[%zu].services: \"%.80s\" is a service of upstreams[%zu] already",
+                       place, name, owner);
+    }
+}
+
+static void read_upstream(struct reading *r, const struct yaml_node *item, size_t place)
+{
+    struct config_flags *flags = r->settings;
+    char at[OPTION_KEY_LEN];
+    struct reading inner = {r->file, upstream_flags_options, &flags->upstreams[place], at};
+    snprintf(at, sizeof at, "upstreams[%zu].", place);
+    if (item->kind != YAML_MAPPING) {
+        yaml_error(r->file, item,
+                   "upstreams[%zu]: needs keys and values such as target: HOST:PORT, not %s", place,
+                   yaml_kind_name(item));
+        return;
+    }
+    read_mapping(&inner, item, "");
+    if (!yaml_member(item, SLICE("target")))
+        yaml_error(r->file, item, "upstreams[%zu]: needs a target such as target: HOST:PORT",
+                   place);
+    refuse_repeated(r, item, place);
+}
+
+/* Upstreams of which more is said than their targets. */
+static void read_upstreams(struct reading *r, const struct yaml_node *list)
+{
+    struct config_flags *flags = r->settings;
+    const struct yaml_node *other = yaml_member(r->file->root, SLICE("upstream"));
+    if (other)
+        yaml_error(r->file, list->key, "upstreams: the upstreams are in upstream already, at %u:%u",
+                   other->key->line, other->key->column);
+    if (list->kind != YAML_LIST) {
+        yaml_error(r->file, list, "upstreams: needs a list such as [{target: HOST:PORT}], not %s",
+                   yaml_kind_name(list));
+        return;
+    }
+    for (const struct yaml_node *item = list->first; item; item = item->next) {
+        if (flags->upstreams_count == CONFIG_MAX_UPSTREAMS) {
+            yaml_error(r->file, item, "upstreams: more than %d upstreams", CONFIG_MAX_UPSTREAMS);
+            return;
+        }
+        read_upstream(r, item, flags->upstreams_count++);
+    }
 }
 
 static const struct option *find_row(const struct option *table, const char *key)
@@ -75,14 +164,14 @@ static void offer(struct nearest *near, struct slice word, const char *meant,
 }
 
 /* The nearest key of that section; if none is near, the key of the option of a name like that. */
-static bool find_nearest(const struct option *table, struct slice typed, const char *prefix,
+static bool find_nearest(const struct reading *r, struct slice typed, const char *prefix,
                          char best[static OPTION_KEY_LEN])
 {
     struct nearest near = nearest_start(typed), elsewhere = near;
     char other[OPTION_KEY_LEN];
-    for (size_t i = 0; i < SECTION_COUNT && !*prefix; i++)
+    for (size_t i = 0; i < SECTION_COUNT && !*prefix && !*r->at; i++)
         offer(&near, slice_from_string(sections[i].key), sections[i].key, best);
-    for (const struct option *row = table; row->name; row++) {
+    for (const struct option *row = r->table; row->name; row++) {
         char key[OPTION_KEY_LEN], segment[OPTION_KEY_LEN];
         option_key(row, key);
         struct slice rest = key_behind(key, prefix), first = slice_cut(&rest, '.');
@@ -105,10 +194,10 @@ static void refuse_key(struct reading *r, const struct yaml_node *key, const cha
     if (memchr(key->text.data, '.', key->text.len) && find_row(r->table, path))
         yaml_error(r->file, key, "%s: a key has no dots: write \"%.*s:\" and the rest below it",
                    path, (int)strcspn(path, "."), path);
-    else if (find_nearest(r->table, key->text, prefix, best))
-        yaml_error(r->file, key, "%s: no such key, did you mean \"%s\"?", path, best);
+    else if (find_nearest(r, key->text, prefix, best))
+        yaml_error(r->file, key, "%s%s: no such key, did you mean \"%s\"?", r->at, path, best);
     else
-        yaml_error(r->file, key, "%s: no such key", path);
+        yaml_error(r->file, key, "%s%s: no such key", r->at, path);
 }
 
 /* A relative name is meant from the folder of the file. */
@@ -136,10 +225,11 @@ static const char *wanted_by(const struct option *row)
 
 static void read_value(struct reading *r, const struct option *row, const struct yaml_node *node)
 {
-    char key[OPTION_KEY_LEN], reason[OPTION_ERROR_LEN];
+    char name[OPTION_KEY_LEN], key[2 * OPTION_KEY_LEN], reason[OPTION_ERROR_LEN];
     const char *value = (const char *)node->text.data;
     bool bare = row->kind == OPTION_NUMBER || row->kind == OPTION_FLAG;
-    option_key(row, key);
+    option_key(row, name);
+    snprintf(key, sizeof key, "%s%s", r->at, name);
     if (node->kind != YAML_TEXT || yaml_is_null(node)) {
         yaml_error(r->file, node, "%s: needs %s%s, not %s", key, wanted_by(row),
                    row->kind == OPTION_CHOICE ? row->choices : "", yaml_kind_name(node));
@@ -158,14 +248,12 @@ static void read_value(struct reading *r, const struct option *row, const struct
         yaml_error(r->file, node, "%s: %s", key, reason);
 }
 
-static void read_mapping(struct reading *r, const struct yaml_node *mapping, const char *prefix);
-
 static void read_member(struct reading *r, const struct yaml_node *node, const char *prefix)
 {
     char path[OPTION_KEY_LEN], below[OPTION_KEY_LEN + 1];
     snprintf(path, sizeof path, "%s%s", prefix, (const char *)node->key->text.data);
     snprintf(below, sizeof below, "%s.", path);
-    for (size_t i = 0; i < SECTION_COUNT; i++) {
+    for (size_t i = 0; i < SECTION_COUNT && !*r->at; i++) {
         if (strcmp(sections[i].key, path) == 0) {
             sections[i].read(r, node);
             return;
@@ -195,7 +283,7 @@ static void read_mapping(struct reading *r, const struct yaml_node *mapping, con
 
 static bool read_root(struct yaml_tree *file, struct config_flags *flags)
 {
-    struct reading r = {.file = file, .table = config_flags_options, .settings = flags};
+    struct reading r = {.file = file, .table = config_flags_options, .settings = flags, .at = ""};
     if (file->root && file->root->kind != YAML_MAPPING)
         return yaml_error(file, file->root, "the file needs keys and values, not %s",
                           yaml_kind_name(file->root));
@@ -248,23 +336,19 @@ static const struct yaml_node *find_quoted(const struct yaml_node *node, const c
 
 bool config_file_blame(struct yaml_tree *file, const char *sentence)
 {
-    const char *blank = strchr(sentence, ' ');
-    bool named = blank && strncmp(sentence, "--", 2) == 0;
-    struct slice option = slice_from(sentence + 2, named ? (size_t)(blank - sentence - 2) : 0);
-    const char *reason = named ? blank + 1 : sentence;
-    for (const struct option *row = config_flags_options; row->name; row++) {
-        char key[OPTION_KEY_LEN];
-        bool texts = row->kind == OPTION_TEXT || row->kind == OPTION_LIST;
-        option_key(row, key);
-        if (!texts || !*key || (named && !slice_equal(option, slice_from_string(row->name))))
-            continue;
-        const struct yaml_node *node = find_quoted(find_node(file, key), reason);
-        if (node) {
-            yaml_error(file, node, "%s: %s", key, reason);
-            return true;
-        }
-    }
-    return false;
+    char key[OPTION_KEY_LEN];
+    struct slice reason = slice_from_string(sentence), name = slice_cut(&reason, ' ');
+    const struct option *row = slice_has_prefix(name, SLICE("--"))
+                                   ? option_find(config_flags_options, slice_skip(name, 2))
+                                   : NULL;
+    if (!reason.data || !row || (row->kind != OPTION_TEXT && row->kind != OPTION_LIST))
+        return false;
+    option_key(row, key);
+    const char *text = (const char *)reason.data;
+    const struct yaml_node *node = find_quoted(find_node(file, key), text);
+    if (node)
+        yaml_error(file, node, "%s: %s", key, text);
+    return node;
 }
 
 void config_file_print_errors(const struct yaml_tree *file, FILE *out)

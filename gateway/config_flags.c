@@ -87,7 +87,7 @@ const struct option config_flags_options[] = {
      "A gRPC server: HOST:PORT, dns:[//SERVER/]HOST:PORT, ipv4:A:PORT[,B:PORT],\n"
      "ipv6:[A]:PORT, unix:PATH, unix-abstract:NAME. Required; repeatable: a call\n"
      "goes to the one that has its service.",
-     NULL, 0, 0, AT(upstream), OPTION_LIST, 'u'},
+     NULL, 0, CONFIG_MAX_UPSTREAMS, AT(upstream), OPTION_LIST, 'u', .check = target_check},
     {"listen", "ADDR:PORT",
      "Where HTTP is served; repeatable (default 127.0.0.1:8080).\n"
      "Port 0 picks a free one and prints it; unix:PATH.",
@@ -108,8 +108,10 @@ const struct option config_flags_options[] = {
      AT(path_prefix), OPTION_TEXT, 0, .judge = judge_path_prefix},
     {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
      NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
-    {"upstream-authority", "NAME", "What every upstream sees as :authority (default: its target).",
-     NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0},
+    {"upstream-authority", "NAME",
+     "What upstreams see as :authority (default: the target; in the configuration\n"
+     "file each may have its own).",
+     NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0, .judge = upstream_flags_judge_authority},
     {"cors-origin", "ORIGIN",
      "A web origin whose pages may call; repeatable; * for all.\n"
      "Default: same origin, and loopback pages while every listener is loopback.",
@@ -326,12 +328,13 @@ static int apply_listeners(const struct config_flags *flags, struct config *conf
 
 static int apply_upstreams(const struct config_flags *flags, struct config *config, char *error)
 {
-    if (flags->upstream.count == 0)
+    bool listed = flags->upstream.count == 0;
+    size_t count = listed ? flags->upstreams_count : flags->upstream.count;
+    if (count == 0)
         return fail(error, -EINVAL, "--upstream HOST:PORT is required: the gRPC server to serve");
-    if (flags->upstream.count > CONFIG_MAX_UPSTREAMS)
-        return fail(error, -EINVAL, "--upstream is given more than %d times", CONFIG_MAX_UPSTREAMS);
-    for (size_t i = 0; i < flags->upstream.count; i++) {
-        const char *text = flags->upstream.items[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct upstream_flags *from = listed ? &flags->upstreams[i] : NULL;
+        const char *text = from ? from->target : flags->upstream.items[i];
         struct config_upstream *up = &config->upstreams[i];
         int result = target_parse(text, &up->target, error);
         if (result < 0)
@@ -339,9 +342,11 @@ static int apply_upstreams(const struct config_flags *flags, struct config *conf
         for (size_t k = 0; k < i; k++)
             if (strcmp(text, config->upstreams[k].target.text) == 0)
                 return fail(error, -EINVAL, "--upstream %.100s is given twice", text);
-        up->authority = flags->upstream_authority;
+        up->authority = from && from->authority ? from->authority : flags->upstream_authority;
+        up->services = from ? from->services.items : NULL;
+        up->services_count = from ? from->services.count : 0;
     }
-    config->upstreams_count = flags->upstream.count;
+    config->upstreams_count = count;
     return 0;
 }
 

@@ -5,12 +5,15 @@
  * is one member, one row, one line in config_flags_apply() and one in config/drawbridge.yaml. */
 #pragma once
 #include "base/arena.h"
-#include "base/options.h"
 #include "gateway/config.h"
+#include "gateway/upstream_flags.h"
 
 struct config_flags {
     struct option_list upstream, listen, descriptors, cors_origin;
     struct option_list ignore_query;
+    /* The file's list; it counts where there is no `upstream`. */
+    struct upstream_flags upstreams[CONFIG_MAX_UPSTREAMS];
+    size_t upstreams_count;
     const char *admin; /* "ADDR:PORT" or "off" */
     const char *upstream_authority;
     const char *http_rules;

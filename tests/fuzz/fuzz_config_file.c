@@ -9,9 +9,16 @@ enum { MAX_INPUT = 64 << 10 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_row(const struct option *row, const struct config_flags *flags)
+static void check_text(const struct option *row, const char *text)
 {
-    const char *at = (const char *)flags + row->offset;
+    char reason[OPTION_ERROR_LEN];
+    if ((row->judge && row->judge(text)) || (row->check && row->check(text, reason) < 0))
+        abort();
+}
+
+static void check_row(const struct option *row, const void *settings)
+{
+    const char *at = (const char *)settings + row->offset;
     if (row->kind == OPTION_NUMBER || row->kind == OPTION_DURATION) {
         uint64_t value = *(const uint64_t *)at;
         if (value < row->min || (row->max > 0 && value > row->max))
@@ -19,8 +26,21 @@ static void check_row(const struct option *row, const struct config_flags *flags
     } else if (row->kind == OPTION_LIST) {
         const struct option_list *list = (const struct option_list *)at;
         for (size_t i = 0; i < list->count; i++)
-            if (row->judge && row->judge(list->items[i]))
-                abort();
+            check_text(row, list->items[i]);
+    } else if (row->kind == OPTION_TEXT && *(const char *const *)at) {
+        check_text(row, *(const char *const *)at);
+    }
+}
+
+static void check_upstreams(const struct config_flags *flags)
+{
+    if (flags->upstreams_count > 0 && flags->upstream.count > 0)
+        abort();
+    for (size_t i = 0; i < flags->upstreams_count; i++) {
+        for (const struct option *row = upstream_flags_options; row->name; row++)
+            check_row(row, &flags->upstreams[i]);
+        if (!flags->upstreams[i].target)
+            abort();
     }
 }
 
@@ -44,11 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     yaml_tree_init(&file, "fuzz/d.yaml");
     config_flags_init(&flags);
-    if (config_file_parse(&file, slice_from(data, size), &flags))
+    if (config_file_parse(&file, slice_from(data, size), &flags)) {
         for (const struct option *row = config_flags_options; row->name; row++)
             check_row(row, &flags);
-    else
+        check_upstreams(&flags);
+    } else {
         check_errors(&file);
+    }
     config_flags_fini(&flags);
     yaml_tree_fini(&file);
     return 0;

@@ -115,7 +115,7 @@ def test_bad_files():
         ("upstream: a:1\nupstream: b:1\n", ['2:1: the key "upstream" is here twice, first at 1:1']),
         ("upstream: a:1\n---\n", ["2:1: a second document"]),
         ("upstream:\n\t- a:1\n", ["2:1: a tab cannot indent YAML: use blanks"]),
-        ("upstream: a\n", ["1:11: upstream: the target \"a\": it needs HOST:PORT"]),
+        ("upstream: a\n", ['1:11: upstream: "a" is no target: it needs HOST:PORT']),
         ('{"upstream": null}', ["1:14: upstream: needs a text or a list of texts, not null"])]
     for command in ["serve", "check"]:
         for text, wanted in rows:

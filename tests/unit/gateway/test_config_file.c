@@ -147,6 +147,43 @@ static void errors_name_place_key_and_reason(void **state)
          "a path, or *, not \"app.example\""},
         {"tls_cert: x\n", "1:11: tls_cert: is not built yet"},
         {"http_rules: a\nhttp: {}\n", "2:1: http: the rules are in the file of http_rules already"},
+        {"upstream: [a:1, b]\n", "1:17: upstream: \"b\" is no target: it needs HOST:PORT, with a "
+                                 "port from 1 to 65535"},
+        {"upstream_authority: a b\n",
+         "1:21: upstream_authority: needs a host or HOST:PORT, without blanks and slashes, not "
+         "\"a b\""},
+        {"upstreams: a:1\n",
+         "1:12: upstreams: needs a list such as [{target: HOST:PORT}], not a text"},
+        {"upstreams: [a:1]\n",
+         "1:13: upstreams[0]: needs keys and values such as target: HOST:PORT, not a text"},
+        {"upstreams: [{target: a:1}, {services: b}]\n",
+         "1:28: upstreams[1]: needs a target such as target: HOST:PORT"},
+        {"upstreams: [{target: a:1}, {target: b:1, servces: c}]\n",
+         "1:42: upstreams[1].servces: no such key, did you mean \"services\"?"},
+        {"upstreams: [{target: a:1, http: {}}]\n", "1:27: upstreams[0].http: no such key"},
+        {"upstreams: [{target: ~}]\n", "1:22: upstreams[0].target: needs a text, not null"},
+        {"upstreams: [{target: a}]\n", "1:22: upstreams[0].target: \"a\" is no target: it needs "
+                                       "HOST:PORT, with a port from 1 to 65535"},
+        {"upstreams: [{target: a:1, authority: 'a\tb'}]\n",
+         "1:38: upstreams[0].authority: needs a host or HOST:PORT, without blanks and slashes, not "
+         "\"a\tb\""},
+        {"upstreams: [{target: a:1, services: ['']}]\n",
+         "1:38: upstreams[0].services: needs the full name of a service such as package.Service, "
+         "not \"\""},
+        {"upstreams: [{target: a:1, services: /a.B}]\n",
+         "1:37: upstreams[0].services: needs the full name of a service such as package.Service, "
+         "not \"/a.B\""},
+        {"upstreams: [{target: a:1}, {target: b:1}, {target: a:1}]\n",
+         "1:52: upstreams[2].target: \"a:1\" is the target of upstreams[0] already"},
+        {"upstreams: [{target: a:1, services: [B, C]}, {target: b:1, services: [D, C]}]\n",
+         "1:74: upstreams[1].services: \"C\" is a service of upstreams[0] already"},
+        {"upstreams: [{target: a:1, services: B}, {target: b:1, services: B}]\n",
+         "1:65: upstreams[1].services: \"B\" is a service of upstreams[0] already"},
+        {"upstreams: [{target: a:1, services: [B, C, B]}]\n",
+         "1:44: upstreams[0].services: \"B\" is a service of upstreams[0] already"},
+        {"upstream: a:1\nupstreams: [{target: b:1}]\n",
+         "2:1: upstreams: the upstreams are in upstream already, at 1:1"},
+        {"upstreems: []\n", "1:1: upstreems: no such key, did you mean \"upstreams\"?"},
         {"[upstream]\n", "1:1: the file needs keys and values, not a list"},
         {"upstream\n", "1:1: the file needs keys and values, not a text"},
         {"workers: 1\n---\nworkers: 1\n", "2:1: a second document"},
@@ -210,8 +247,10 @@ static void values_that_make_no_sense_are_found_in_the_file(void **state)
          "1:15: listen: b:22: no address is known for that host"},
         {"listen: b:2\n", "--listen b:22: no address is known for that host", NULL},
         {"admin: b:22\n", "--listen b:22: no address is known for that host", NULL},
-        {"upstream: x\n", "the target needs HOST:PORT or unix:PATH, not \"x\"",
-         "1:11: upstream: the target needs HOST:PORT or unix:PATH, not \"x\""},
+        {"upstream: [a:1, b:1, a:1]\n", "--upstream a:1 is given twice",
+         "1:12: upstream: a:1 is given twice"},
+        {"listen: b:22\n", "b:22 has no option", NULL},
+        {"listen: b:22\n", "--listn b:22 has no such option", NULL},
         {"limits: {max_timeout: 1s}\n", "--max-timeout is wrong: 1s", NULL},
         {"", "--upstream HOST:PORT is required", NULL},
         {"admin: a:1\n", "--admin", NULL},
@@ -228,9 +267,71 @@ static void values_that_make_no_sense_are_found_in_the_file(void **state)
         fixture_fini(&f);
     }
     struct fixture f;
-    assert_true(read_text(&f, "d.yaml", "upstream: 127.0.0.1\n"));
+    assert_true(read_text(&f, "d.yaml", "upstream: [a:1, a:1]\n"));
     assert_int_equal(apply(&f), -EINVAL);
     assert_true(config_file_blame(&f.file, f.error));
+    fixture_fini(&f);
+}
+
+/* As many as there can be. */
+static void write_upstreams(char *text, size_t size, size_t count)
+{
+    size_t len = (size_t)snprintf(text, size, "upstreams:\n");
+    for (size_t i = 0; i < count; i++)
+        len += (size_t)snprintf(text + len, size - len, "- target: a:%zu\n", i + 1);
+}
+
+static void upstreams_are_listed_with_authority_and_services(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[1024];
+    if (!read_text(&f, "d.yaml",
+                   "upstreams:\n- target: 127.0.0.1:1\n  authority: a.example:80\n"
+                   "  services: [Calculator, pkg.Other]\n"
+                   "- {target: 'unix:/b', services: pkg.More}\n- target: 127.0.0.1:3\n"
+                   "upstream_authority: all.example\n"))
+        fail_msg("%s", f.file.errors[0]);
+    assert_int_equal(apply(&f), 0);
+    assert_int_equal(f.config.upstreams_count, 3);
+    assert_string_equal(f.config.upstreams[0].target.text, "127.0.0.1:1");
+    assert_string_equal(f.config.upstreams[0].authority, "a.example:80");
+    assert_int_equal(f.config.upstreams[0].services_count, 2);
+    assert_string_equal(f.config.upstreams[0].services[1], "pkg.Other");
+    assert_string_equal(f.config.upstreams[1].target.text, "unix:/b");
+    assert_string_equal(f.config.upstreams[1].authority, "all.example");
+    assert_string_equal(f.config.upstreams[1].services[0], "pkg.More");
+    assert_int_equal(f.config.upstreams[2].services_count, 0);
+    fixture_fini(&f);
+
+    write_upstreams(text, sizeof text, CONFIG_MAX_UPSTREAMS);
+    assert_true(read_text(&f, "d.yaml", text));
+    assert_int_equal(apply(&f), 0);
+    assert_int_equal(f.config.upstreams_count, CONFIG_MAX_UPSTREAMS);
+    assert_null(f.config.upstreams[0].authority);
+    fixture_fini(&f);
+    write_upstreams(text, sizeof text, CONFIG_MAX_UPSTREAMS + 5);
+    assert_false(read_text(&f, "d.yaml", text));
+    assert_int_equal(f.file.error_count, 1);
+    assert_string_equal(f.file.errors[0], "d.yaml:34:3: upstreams: more than 32 upstreams");
+    fixture_fini(&f);
+}
+
+static void options_replace_the_listed_upstreams(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char word[] = "--upstream=127.0.0.1:9", program[] = "serve";
+    char *argv[] = {program, word, NULL};
+    assert_true(read_text(&f, "d.yaml",
+                          "upstreams: [{target: '127.0.0.1:1', authority: a, services: s}, "
+                          "{target: '127.0.0.1:2'}]\n"));
+    assert_int_equal(config_flags_parse(&f.flags, 2, argv, f.error), 0);
+    assert_int_equal(apply(&f), 0);
+    assert_int_equal(f.config.upstreams_count, 1);
+    assert_string_equal(f.config.upstreams[0].target.text, "127.0.0.1:9");
+    assert_null(f.config.upstreams[0].authority);
+    assert_int_equal(f.config.upstreams[0].services_count, 0);
     fixture_fini(&f);
 }
 
@@ -381,6 +482,8 @@ int main(void)
         cmocka_unit_test(errors_name_place_key_and_reason),
         cmocka_unit_test(all_errors_are_reported),
         cmocka_unit_test(values_that_make_no_sense_are_found_in_the_file),
+        cmocka_unit_test(upstreams_are_listed_with_authority_and_services),
+        cmocka_unit_test(options_replace_the_listed_upstreams),
         cmocka_unit_test(rules_may_stand_in_the_file),
         cmocka_unit_test(options_win_over_environment_over_file),
         cmocka_unit_test(keys_are_well_formed),
