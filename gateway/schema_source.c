@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "gateway/schema/http_rules_yaml.h"
 #include "gateway/schema/reflection_client.h"
-#include "gateway/schema/schema_merge.h"
+#include "gateway/schema_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,13 +54,6 @@ static bool has_several(const struct schema_source *s)
 static bool has_files(const struct schema_source *s)
 {
     return s->ctx->config->descriptors_count > 0;
-}
-
-/* Files need reflection only to tell which upstream has which service. */
-static bool must_ask(const struct description *d)
-{
-    const struct schema_source *s = d->source;
-    return !has_files(s) || (has_several(s) && upstream_of(d)->services_count == 0);
 }
 
 /* Logging */
@@ -135,57 +128,13 @@ static void fail(struct schema_source *s, const struct description *d, char *fai
 
 /* Publishing */
 
-/* What each upstream serves, as far as it is known. */
-static size_t list_parts(const struct schema_source *s, struct schema_part *parts)
-{
-    size_t count = 0, upstreams = s->ctx->config->upstreams_count;
-    for (size_t i = 0; i < upstreams; i++) {
-        const struct description *d = &s->descriptions[i];
-        const struct config_upstream *up = upstream_of(d);
-        if (!d->schema && (!s->files || up->services_count == 0))
-            continue;
-        parts[count++] = (struct schema_part){
-            .schema = s->files ? s->files : d->schema,
-            .listed = s->files ? d->schema : NULL,
-            .upstream = i,
-            .name = up->target.text,
-            .services = up->services,
-            .services_count = up->services_count,
-        };
-    }
-    const struct config_upstream *first = &s->ctx->config->upstreams[0];
-    if (s->files && first->services_count == 0)
-        parts[count++] =
-            (struct schema_part){.schema = s->files, .name = first->target.text, .rest = true};
-    return count;
-}
-
-/* A reference; NULL with *st. */
-static struct schema *merge(const struct schema_part *parts, size_t count, bool partial,
-                            struct buf *notes, struct status *st)
-{
-    const struct schema_part *first = &parts[0];
-    bool whole = first->services_count == 0 && !first->listed && first->upstream == 0 && !partial;
-    if (count == 1 && whole)
-        return schema_ref(first->schema);
-    return schema_merge(parts, count, partial, on_note, notes, st);
-}
-
-static bool is_partial(const struct schema_source *s)
-{
-    for (size_t i = 0; i < s->ctx->config->upstreams_count && !s->files; i++)
-        if (!s->descriptions[i].schema)
-            return true;
-    return false;
-}
-
 /* False with *st when the HTTP rules are bad. */
-static bool publish_parts(struct schema_source *s, const struct schema_part *parts, size_t count,
+static bool publish_parts(struct schema_source *s, const struct schema_parts *parts,
                           struct status *st)
 {
     struct buf notes;
     buf_init(&notes, MAX_NOTES);
-    struct schema *schema = merge(parts, count, is_partial(s), &notes, st);
+    struct schema *schema = schema_parts_merge(parts, on_note, &notes, st);
     struct routes *routes =
         schema ? http_rules_yaml_build(schema, s->ctx->config->http_rules, st) : NULL;
     if (!routes) {
@@ -205,11 +154,14 @@ static bool publish_parts(struct schema_source *s, const struct schema_part *par
 
 static bool publish(struct schema_source *s)
 {
-    struct schema_part parts[CONFIG_MAX_UPSTREAMS + 1];
+    struct schema *told[CONFIG_MAX_UPSTREAMS];
+    struct schema_parts parts;
     struct status st;
-    size_t count = list_parts(s, parts);
+    for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
+        told[i] = s->descriptions[i].schema;
+    schema_parts_init(&parts, s->ctx->config, s->files, told);
     loop_timer_cancel(s->ctx->loop, &s->settle);
-    if (count == 0 || publish_parts(s, parts, count, &st))
+    if (parts.count == 0 || publish_parts(s, &parts, &st))
         return true;
     fail(s, NULL, s->failure, &st);
     return false;
@@ -247,8 +199,9 @@ static bool read_files(struct schema_source *s)
         schema_load_files(s->ctx->config->descriptors, s->ctx->config->descriptors_count, &st);
     struct schema *before = s->files;
     schedule(s, &s->next);
-    if (!schema) {
+    if (!schema || !schema_parts_check(s->ctx->config, schema, &st)) {
         fail(s, NULL, s->failure, &st);
+        schema_unref(schema);
         return false;
     }
     s->files = schema;
@@ -288,11 +241,13 @@ static bool is_servable(const struct description *d, struct schema *schema, stru
     const struct schema_source *s = d->source;
     if (s->files)
         return true;
-    struct schema_part part = {
-        .schema = schema, .upstream = d->place, .name = upstream_of(d)->target.text};
+    struct schema *told[CONFIG_MAX_UPSTREAMS] = {[0] = NULL};
+    struct schema_parts parts;
     struct buf notes;
+    told[d->place] = schema;
+    schema_parts_init(&parts, s->ctx->config, NULL, told);
     buf_init(&notes, 0);
-    struct schema *alone = merge(&part, 1, has_several(s), &notes, st);
+    struct schema *alone = schema_parts_merge(&parts, on_note, &notes, st);
     struct routes *routes =
         alone ? http_rules_yaml_build(alone, s->ctx->config->http_rules, st) : NULL;
     bool good = routes != NULL;
@@ -356,7 +311,7 @@ static void on_description_due(void *arg)
 static void ask_all(struct schema_source *s)
 {
     for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
-        if (must_ask(&s->descriptions[i]))
+        if (schema_parts_asks(s->ctx->config, i))
             ask(&s->descriptions[i]);
 }
 
@@ -432,7 +387,7 @@ bool schema_source_start(struct schema_source *s)
     if (!has_files(s) && s->ctx->config->http_rules && !check_rules(s))
         return false;
     for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
-        if (must_ask(&s->descriptions[i]))
+        if (schema_parts_asks(s->ctx->config, i))
             snprintf(s->descriptions[i].failure, STATUS_TEXT_LEN,
                      "server reflection has not answered yet");
     ask_all(s);
@@ -442,7 +397,7 @@ bool schema_source_start(struct schema_source *s)
 bool schema_source_complete(const struct schema_source *s)
 {
     for (size_t i = 0; i < s->ctx->config->upstreams_count; i++)
-        if (must_ask(&s->descriptions[i]) && !s->descriptions[i].answered)
+        if (schema_parts_asks(s->ctx->config, i) && !s->descriptions[i].answered)
             return false;
     return !s->failure[0] || (s->last && !schema_partial(s->last));
 }

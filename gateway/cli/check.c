@@ -4,6 +4,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/settings.h"
 #include "gateway/schema/http_rules_yaml.h"
+#include "gateway/schema_parts.h"
 
 enum { MAX_RULES_MEMORY = 64 << 20 };
 
@@ -13,14 +14,26 @@ static int fail(struct slice reason)
     return COMMAND_FAILED;
 }
 
-static void print_upstreams(const struct config *config)
+static size_t count_asked(const struct config *config)
 {
+    size_t count = 0;
     for (size_t i = 0; i < config->upstreams_count; i++)
-        printf("%s%s",
-               i == 0                             ? ""
-               : i + 1 == config->upstreams_count ? " and "
-                                                  : ", ",
-               config->upstreams[i].target.text);
+        count += schema_parts_asks(config, i);
+    return count;
+}
+
+/* "a:1, b:2 and c:3 when they are there": those that serve will ask. */
+static void print_asked(const struct config *config)
+{
+    size_t count = count_asked(config), shown = 0;
+    for (size_t i = 0; i < config->upstreams_count; i++) {
+        if (!schema_parts_asks(config, i))
+            continue;
+        const char *before = shown == 0 ? "" : shown + 1 == count ? " and " : ", ";
+        printf("%s%s", before, config->upstreams[i].target.text);
+        shown++;
+    }
+    printf(" when %s there\n", count > 1 ? "they are" : "it is");
 }
 
 /* With reflection the methods are not known here: the rules are only read. */
@@ -37,8 +50,7 @@ static int check_rules(const struct config *config)
     if (!good)
         return fail(status_message(&st));
     fputs("ok: the services are learnt from ", stdout);
-    print_upstreams(config);
-    printf(" when %s there\n", config->upstreams_count > 1 ? "they are" : "it is");
+    print_asked(config);
     if (config->http_rules)
         printf("%s: %zu bindings are well-formed; whether they fit the services shows then, or "
                "now with --descriptors\n",
@@ -46,26 +58,53 @@ static int check_rules(const struct config *config)
     return 0;
 }
 
+static void ignore_note(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
+/* Of the files, what is served before any upstream has been asked; NULL with *st. */
+static struct routes *build_routes(const struct config *config, struct schema *files,
+                                   struct status *st)
+{
+    struct schema *told[CONFIG_MAX_UPSTREAMS] = {[0] = NULL};
+    struct schema_parts parts;
+    if (!schema_parts_check(config, files, st))
+        return NULL;
+    schema_parts_init(&parts, config, files, told);
+    struct schema *schema = schema_parts_merge(&parts, ignore_note, NULL, st);
+    struct routes *routes = schema ? http_rules_yaml_build(schema, config->http_rules, st) : NULL;
+    schema_unref(schema);
+    return routes;
+}
+
+static void print_routes(const struct config *config, const struct schema *files,
+                         const struct routes *routes)
+{
+    const struct schema *served = routes_schema(routes);
+    size_t others = schema_service_count(files) - schema_service_count(served);
+    printf("ok: %zu services, %zu methods, %zu HTTP routes\n", schema_service_count(served),
+           schema_method_count(served), routes_count(routes));
+    if (count_asked(config) > 0) {
+        fputs("which upstream has which service is learnt from ", stdout);
+        print_asked(config);
+    } else if (others > 0) {
+        printf("%zu services of the descriptors are in no list and not served\n", others);
+    }
+}
+
 static int check_routes(const struct config *config)
 {
     struct status st;
-    struct schema *schema = schema_load_files(config->descriptors, config->descriptors_count, &st);
-    if (!schema)
-        return fail(status_message(&st));
-    struct routes *routes = http_rules_yaml_build(schema, config->http_rules, &st);
-    schema_unref(schema);
-    if (!routes)
-        return fail(status_message(&st));
-    schema = routes_schema(routes);
-    printf("ok: %zu services, %zu methods, %zu HTTP routes\n", schema_service_count(schema),
-           schema_method_count(schema), routes_count(routes));
-    if (config->upstreams_count > 1) {
-        fputs("which upstream has which service is learnt from ", stdout);
-        print_upstreams(config);
-        puts(" when they are there");
-    }
+    struct schema *files = schema_load_files(config->descriptors, config->descriptors_count, &st);
+    struct routes *routes = files ? build_routes(config, files, &st) : NULL;
+    if (routes)
+        print_routes(config, files, routes);
+    bool good = routes != NULL;
+    schema_unref(files);
     routes_unref(routes);
-    return 0;
+    return good ? 0 : fail(status_message(&st));
 }
 
 /* What two listeners cannot both have; port 0 is another one for each. */
@@ -107,8 +146,11 @@ static int check_settings(const struct settings *settings)
         printf("%s: every key and value is understood\n", settings->file.source);
     for (size_t i = 0; i < config->upstreams_count; i++) {
         const struct config_upstream *up = &config->upstreams[i];
-        printf("upstream %s, as %s\n", up->target.text,
+        printf("upstream %s, as %s", up->target.text,
                up->authority ? up->authority : up->target.authority);
+        for (size_t k = 0; k < up->services_count; k++)
+            printf("%s%s", k == 0 ? ", for " : ", ", up->services[k]);
+        putchar('\n');
     }
     int status = check_listeners(config);
     if (status)

@@ -93,6 +93,14 @@ static void note_rest(const struct merge *m, const struct schema_part *part, siz
              COMPILE_SHOW(m->services[before]), count - 1, part->name);
 }
 
+static void note_missing(const struct merge *m, const struct schema_part *part)
+{
+    for (size_t i = 0; i < part->services_count; i++)
+        if (!lists(part->schema, slice_from_string(part->services[i])))
+            note(m, "%.100s has no service %.200s, which is in its list of services", part->name,
+                 part->services[i]);
+}
+
 static bool add_services(struct merge *m, const struct schema_part *part)
 {
     const struct schema *from = part->schema;
@@ -114,6 +122,7 @@ static bool add_services(struct merge *m, const struct schema_part *part)
                 return false;
     }
     note_rest(m, part, before);
+    note_missing(m, part);
     return true;
 }
 

@@ -34,8 +34,8 @@ def _huffman():
 
 
 _HUFFMAN = _huffman()
-_STATIC = {8: (":status", "200"), 12: (":status", "400"), 13: (":status", "404"), 22: ("allow", ""), 31: ("content-type", ""),
-           54: ("server", "")}
+_STATIC = {1: (":authority", ""), 8: (":status", "200"), 12: (":status", "400"), 13: (":status", "404"), 22: ("allow", ""),
+           31: ("content-type", ""), 54: ("server", "")}
 
 
 def integer(n, bits, first=0):

@@ -195,10 +195,11 @@ def reply_trailers(stream, *fields):
 
 class H2Peer(Peer):
     """A minimal HTTP/2 server.  `reply(stream)` gives what to send when a request's HEADERS arrive: bytes, seconds to wait,
-    None to end the connection with FIN, "rst" to reset it.  Requests are numbered over all connections in `requests`."""
+    None to end the connection with FIN, "rst" to reset it.  Requests are numbered over all connections in `requests`;
+    `head` is the header block of the last."""
 
     def __init__(self, reply, port=0):
-        self.requests = 0
+        self.requests, self.head = 0, b""
         self._reply = reply
         super().__init__(self._speak, port)
 
@@ -212,8 +213,10 @@ class H2Peer(Peer):
             payload = self._exactly(connection, int.from_bytes(prefix[:3], "big"))
             if kind in (SETTINGS, PING) and not flags & ACK:
                 connection.sendall(h2_frame(kind, ACK, 0, payload if kind == PING else b""))
-            if kind == HEADERS and not self._answer(connection, stream):
-                return
+            if kind == HEADERS:
+                self.head = payload
+                if not self._answer(connection, stream):
+                    return
 
     def _answer(self, connection, stream):
         self.requests += 1

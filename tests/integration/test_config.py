@@ -33,11 +33,12 @@ def files(**texts):
 class Configured(Gateway):
     """A gateway that knows of its upstream by its file (or what the environment says)."""
 
-    def __init__(self, *flags, environment=None):
+    def __init__(self, *flags, environment=None, ready=True):
         self.workers = self.upstreams = 1
         Server.__init__(self, [program("drawbridge"), "serve", *flags], ["http", "admin"], {**QUIET, **(environment or {})})
         self.url = "http://" + self.addresses["http"]
-        self.wait_ready()
+        if ready:
+            self.wait_ready()
 
 
 @test(40)
@@ -57,6 +58,34 @@ def test_the_readmes_section():
             equal(reply.headers.get("access-control-allow-origin"), "https://app.example")
         path.write_text(text.replace("max_timeout", "max_timeot"))
         equal(drawbridge("check", "--config", path), (1, "", f"{path}{wrong}\n"), "what the README says of a mistake")
+
+
+def indented(text, key):
+    """The lines of a comment `#     KEY:` and below it, without what makes them a comment."""
+    lines = re.search(rf"^#     {key}:\n(?:#     [ -].*\n)+", text, re.M)[0].splitlines()
+    return "".join(line.removeprefix("#     ") + "\n" for line in lines)
+
+
+@test(40)
+def test_the_upstreams_of_readme_and_example():
+    section = (ROOT / "README.md").read_text().partition("\n## Configuration\n")[2].partition("\n## ")[0]
+    readme = re.search(r"```yaml\n(upstreams:.*?)```", section, re.S)[1]
+    example = indented((ROOT / "config/drawbridge.yaml").read_text(), "upstreams").replace(", pkg.Other", "")
+    for text in (readme, example):
+        with Calculator() as calculator, files(d_yaml=text.replace("localhost:50051", calculator.address)) as folder:
+            path = folder / "d.yaml"
+            status, output, errors = drawbridge("check", "--config", path, "--descriptors", SCHEMA)
+            equal((status, errors), (0, ""), "check")
+            for words in (f"upstream {calculator.address}, as calculator.internal, for Calculator\n",
+                          "upstream unix:/run/history.sock, as localhost\n", "learnt from unix:/run/history.sock when it is there"):
+                assert words in output, f"{words!r} is not in {output!r}"
+            with Configured("--config", path, "--descriptors", SCHEMA, ready=False) as gateway:
+                equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            # What is given outside replaces the list.
+            with Configured("--config", path, "--upstream", calculator.address) as gateway:
+                equal(curl(gateway.url + "/services.json").json()["upstream"], calculator.address, "by --upstream")
+            with Configured("--config", path, environment={"DRAWBRIDGE_UPSTREAM": calculator.address}) as gateway:
+                equal(curl(gateway.url + "/services.json").json()["upstream"], calculator.address, "by DRAWBRIDGE_UPSTREAM")
 
 
 @test(40)
@@ -116,6 +145,19 @@ def test_bad_files():
         ("upstream: a:1\n---\n", ["2:1: a second document"]),
         ("upstream:\n\t- a:1\n", ["2:1: a tab cannot indent YAML: use blanks"]),
         ("upstream: a\n", ['1:11: upstream: "a" is no target: it needs HOST:PORT']),
+        ("workers: 0\nupstream: [a:1, 'http://b:1', 'unix:']\nupstream_authority: a b\n", [
+            '1:10: workers: must be at least 1', '2:17: upstream: "http://b:1" is no target: write it as HOST:PORT',
+            '2:31: upstream: "unix:" is no target: the path is missing', '3:21: upstream_authority: needs a host or HOST:PORT']),
+        ("upstream: a:1\nupstreams:\n- target: a:1\n  servces: [a]\n- {target: b, services: [A, A]}\n", [
+            "2:1: upstreams: the upstreams are in upstream already, at 1:1",
+            '4:3: upstreams[0].servces: no such key, did you mean "services"?',
+            '5:12: upstreams[1].target: "b" is no target: it needs HOST:PORT',
+            '5:29: upstreams[1].services: "A" is a service of upstreams[1] already']),
+        ("upstreams:\n- a:1\n- {target: a:1, authority: a/b}\n- target: a:1\n- services: ['']\n", [
+            "2:3: upstreams[0]: needs keys and values such as target: HOST:PORT, not a text",
+            "3:28: upstreams[1].authority: needs a host or HOST:PORT, without blanks and slashes",
+            '4:11: upstreams[2].target: "a:1" is the target of upstreams[1] already',
+            "5:3: upstreams[3]: needs a target", "5:14: upstreams[3].services: needs the full name of a service"]),
         ('{"upstream": null}', ["1:14: upstream: needs a text or a list of texts, not null"])]
     for command in ["serve", "check"]:
         for text, wanted in rows:

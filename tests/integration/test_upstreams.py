@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One gateway before several servers, and targets of every kind: which server a call reaches in each protocol, what happens while
 one is away, names and files that clash; lists of addresses, unix sockets, names that change."""
+import contextlib
 import json
 import os
 import tempfile
@@ -8,7 +9,8 @@ import tempfile
 from dns import NameServer
 from harness import (CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, curl, equal, free_port, main, program, python_clients, run, test,
                      wait_for)
-from peers import connect, finish_call, start_call
+from h2_client import fields
+from peers import DATA, H2Peer, connect, finish_call, h2_frame, reply_head, reply_trailers, start_call
 from wire import field, frame, number
 from ws import WebSocket
 
@@ -243,6 +245,134 @@ def test_descriptor_files_and_several():
         equal(curl(gateway.url + "/v1/sqrt/16").status, 501, "status of a method that the first does not have")
         wait_for("the call in the log", lambda: gateway.events("call", path="/v1/sqrt/16", upstream=lonely.address))
         equal(len(warnings(gateway, "no upstream is known to have Calculator")), 1, f"notes in {warnings(gateway)}")
+
+
+# --- upstreams of the configuration file ---
+
+@contextlib.contextmanager
+def listed(upstreams):
+    """The flags that name a file of these upstreams."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"upstreams": upstreams}, file)
+        file.flush()
+        yield "--config", file.name
+
+
+class Listed(Gateway):
+    """With a file of these upstreams."""
+
+    def __init__(self, upstreams, *flags):
+        with listed(upstreams) as config:
+            super().__init__([], *config, *flags)
+        self.upstreams = len(upstreams)
+
+
+def command(name, upstreams, *flags):
+    """(exit status, all it says) of `check` or `serve` with a file of these upstreams."""
+    with listed(upstreams) as config:
+        done = run([program("drawbridge"), name, *config, "--listen", "127.0.0.1:0", *flags])
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+@test(60)
+def test_listed_services_need_no_reflection():
+    """Also those of a server that has none; what no list has is not served."""
+    with other("lonely") as lonely, Calculator() as calculator, tempfile.NamedTemporaryFile(suffix=".binpb") as file:
+        with other("greeter") as greeter, other("counter") as counter, \
+                Gateway([greeter.address, counter.address, calculator.address]) as gateway:
+            file.write(curl(gateway.url + "/descriptors.binpb").body)
+            file.flush()
+        asked = len(calculator.calls("ServerReflectionInfo"))
+        upstreams = [{"target": calculator.address, "services": "Calculator"},
+                     {"target": lonely.address, "services": ["greeter.Greeter"]}]
+        with Listed(upstreams, "--descriptors", file.name) as gateway:
+            equal(web(gateway, "/greeter.Greeter/Say", frame(field(1, b"x"))), (0, field(1, b"hello x, says lonely")))
+            equal(by_connect(gateway, "/greeter.Greeter/Say", field(1, b"x")), (0, field(1, b"hello x, says lonely")))
+            equal(by_websocket(gateway, "/Calculator/SquareRoot", number(16)), (0, number(4)))
+            equal(curl(gateway.url + "/v1/greet/a").json(), {"text": "hello a, says lonely"})
+            equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            equal(curl(gateway.url + "/counter.Counter/Say", '{"number":1}').status, 404, "status of a service in no list")
+            equal({s["name"]: s["upstream"] for s in curl(gateway.url + "/services.json").json()["services"]},
+                  {"Calculator": calculator.address, "greeter.Greeter": lonely.address}, "services")
+            equal(warnings(gateway), [], "warnings")
+            gateway.assert_nothing_live()
+        equal(len(calculator.calls("ServerReflectionInfo")), asked, "reflection calls")
+        status, said = command("check", upstreams, "--descriptors", file.name)
+        equal(status, 0, said)
+        for words in (f"upstream {lonely.address}, as {lonely.address}, for greeter.Greeter\n", "ok: 2 services, ",
+                      "in no list and not served"):
+            assert words in said, f"{words!r} is not in {said!r}"
+
+
+@test(60)
+def test_a_list_chooses_between_servers_that_have_the_same():
+    """By reflection alone: the second serves what both have, the first only what its list has."""
+    with Calculator() as first, Calculator() as second, other("greeter") as greeter:
+        upstreams = [{"target": first.address, "services": ["grpc.health.v1.Health"]},
+                     {"target": second.address}, {"target": greeter.address, "services": ["greeter.Greeter", "greeter.Greter"]}]
+        with Listed(upstreams) as gateway:
+            equal(curl(gateway.url + "/v1/sqrt/16").json(), {"value": 4})
+            equal(curl(gateway.url + "/grpc.health.v1.Health/Check", "{}").json(), {"status": "SERVING"})
+            equal(curl(gateway.url + "/v1/greet/a").status, 200)
+            wait_for("the calls in the log", lambda: gateway.events("call", path="/v1/sqrt/16", upstream=second.address) and
+                     gateway.events("call", path="/grpc.health.v1.Health/Check", upstream=first.address))
+            equal(first.calls("SquareRoot"), [], "calls of the first")
+            equal(len(warnings(gateway, f"{greeter.address} has no service greeter.Greter")), 1, f"in {warnings(gateway)}")
+
+
+@test(60)
+def test_rules_of_a_service_that_reflection_is_to_tell_of():
+    """With files: the first has a list, the second is asked; rules for what it has are no mistake meanwhile."""
+    address = f"127.0.0.1:{free_port()}"
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as rules, other("lonely") as lonely:
+        rules.write("http:\n  rules:\n  - selector: Calculator.SquareRoot\n    get: /root/{value}\n")
+        rules.flush()
+        upstreams = [{"target": lonely.address, "services": "grpc.health.v1.Health"}, {"target": address}]
+        flags = ["--descriptors", SCHEMA, "--http-rules", rules.name]
+        status, said = command("check", upstreams, *flags)
+        equal(status, 0, said)
+        assert f"which upstream has which service is learnt from {address} when it is there" in said, said
+        with Calculator(listen=address) as calculator, Listed(upstreams, *flags) as gateway:
+            equal(curl(gateway.url + "/root/16").json(), {"value": 4})
+            equal(curl(gateway.url + "/grpc.health.v1.Health/Check", "{}").status, 501, "status, by the first")
+            equal(len(calculator.calls("Check")), 0, "calls of the second")
+            gateway.assert_nothing_live()
+
+
+@test(40)
+def test_each_sees_its_authority():
+    def answer(stream):
+        return [reply_head(stream) + h2_frame(DATA, 0, stream, frame(b"")) + reply_trailers(stream, ("grpc-status", "0"))]
+
+    with H2Peer(answer) as first, H2Peer(answer) as second, H2Peer(answer) as third:
+        health, calculator, reflection = "grpc.health.v1.Health", "Calculator", "grpc.reflection.v1.ServerReflection"
+        upstreams = [{"target": first.address, "services": health, "authority": "health.internal:80"},
+                     {"target": second.address, "services": calculator},
+                     {"target": third.address, "services": reflection, "authority": "%2Frun%2Fx.sock"}]
+        flags = ["--descriptors", SCHEMA, "--workers", "1"]
+        methods = {health: "Check", calculator: "SquareRoot", reflection: "ServerReflectionInfo"}
+
+        def all_seen(gateway):
+            found = []
+            for peer, (service, method) in zip((first, second, third), methods.items()):
+                equal(web(gateway, f"/{service}/{method}", frame(b""))[0], 0, f"status of {service}")
+                found.append(fields(peer.head)[":authority"])
+            return found
+
+        with Listed(upstreams, *flags) as gateway:
+            equal(all_seen(gateway), ["health.internal:80", second.address, "%2Frun%2Fx.sock"])
+        with Listed(upstreams, *flags, "--upstream-authority", "all.internal") as gateway:
+            equal(all_seen(gateway), ["health.internal:80", "all.internal", "%2Frun%2Fx.sock"], "with a common one")
+
+
+@test(40)
+def test_a_listed_service_that_the_files_lack():
+    upstreams = [{"target": "127.0.0.1:1", "services": "Calculater"}, {"target": "127.0.0.1:2"}]
+    says = 'upstream 127.0.0.1:1: services: the descriptors have no service "Calculater", did you mean "Calculator"?'
+    for name in ("check", "serve"):
+        status, said = command(name, upstreams, "--descriptors", SCHEMA)
+        equal(status, 1, f"exit status of {name}, which said {said}")
+        assert says in said, f"{says!r} is not in {said!r}"
 
 
 # --- targets ---

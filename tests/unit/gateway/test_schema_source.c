@@ -196,6 +196,81 @@ static void a_bad_rule_is_the_fault_of_one(void **state)
     assert_non_null(strstr(schema_source_failure(rig.source), "no_such_field"));
 }
 
+/* Descriptors of Calculator, and of services that nobody lists. */
+static void use_files(void)
+{
+    static const char *const calculator[] = {"Calculator"};
+    rig.config.descriptors[0] = CALCULATOR_DESCRIPTORS;
+    rig.config.descriptors_count = 1;
+    rig.config.upstreams[1].services = calculator;
+    rig.config.upstreams[1].services_count = 1;
+}
+
+static void with_lists_for_the_files_nobody_is_asked(void **state)
+{
+    (void)state;
+    static const char *const reflection[] = {"grpc.reflection.v1.ServerReflection"};
+    use_files();
+    rig.config.upstreams[0].services = reflection;
+    rig.config.upstreams[0].services_count = 1;
+    rig.source = schema_source_new(&rig.ctx, on_routes, NULL);
+    assert_true(schema_source_start(rig.source));
+    assert_int_equal(fake_call_live(), 0);
+    assert_true(schema_source_complete(rig.source));
+    assert_int_equal(served("/Calculator/SquareRoot")->upstream, 1);
+    assert_int_equal(served("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")->upstream,
+                     0);
+    assert_null(served("/grpc.health.v1.Health/Check"));
+    assert_false(schema_partial(routes_schema(rig.routes)));
+}
+
+static void a_list_for_the_files_names_what_they_have(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"Calculater"};
+    use_files();
+    rig.config.upstreams[1].services = wrong;
+    rig.source = schema_source_new(&rig.ctx, on_routes, NULL);
+    assert_false(schema_source_start(rig.source));
+    assert_string_equal(schema_source_failure(rig.source),
+                        "upstream b: services: the descriptors have no service \"Calculater\", did "
+                        "you mean \"Calculator\"?");
+}
+
+/* Files, one list, and one that reflection must tell of: until then rules may name what it has. */
+static void files_are_partial_until_who_has_no_list_is_heard(void **state)
+{
+    (void)state;
+    static const char *const calculator[] = {"Calculator"};
+    use_files();
+    rig.config.upstreams[0].services = calculator;
+    rig.config.upstreams[0].services_count = 1;
+    rig.config.upstreams[1].services_count = 0;
+    rig.source = schema_source_new(&rig.ctx, on_routes, NULL);
+    assert_true(schema_source_start(rig.source));
+    assert_int_equal(served("/Calculator/SquareRoot")->upstream, 0);
+    assert_true(schema_partial(routes_schema(rig.routes)));
+    describe(asked(1), "B", "/b");
+    assert_int_equal(rig.published, 2);
+    assert_false(schema_partial(routes_schema(rig.routes)));
+    assert_true(schema_source_complete(rig.source));
+}
+
+/* A list is also a filter of what reflection tells: a bad rule outside of it is nobody's. */
+static void a_list_leaves_out_what_reflection_tells_beside_it(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"p.Other"};
+    rig.config.upstreams[0].services = other;
+    rig.config.upstreams[0].services_count = 1;
+    start();
+    describe(asked(0), "A", "/a/{no_such_field}");
+    describe(asked(1), "B", "/b");
+    assert_null(served("/p.A/Say"));
+    assert_int_equal(served("/p.B/Say")->upstream, 1);
+    assert_string_equal(schema_source_failure(rig.source), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +280,10 @@ int main(void)
         SCENARIO(one_that_is_down_is_waited_for_one_without_reflection_is_not),
         SCENARIO(a_failed_refresh_keeps_what_was_known),
         SCENARIO(a_bad_rule_is_the_fault_of_one),
+        SCENARIO(with_lists_for_the_files_nobody_is_asked),
+        SCENARIO(a_list_for_the_files_names_what_they_have),
+        SCENARIO(files_are_partial_until_who_has_no_list_is_heard),
+        SCENARIO(a_list_leaves_out_what_reflection_tells_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

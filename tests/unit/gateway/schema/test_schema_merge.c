@@ -186,7 +186,7 @@ static void imports_follow_a_renamed_file(void **state)
 static void lists_choose(void **state)
 {
     (void)state;
-    static const char *const services[] = {"p.A"};
+    static const char *const services[] = {"p.A", "p.X"};
     struct status st;
     struct schema *files = build(SET(FILE_OF("f.proto", "p", "proto3", MESSAGE("M", NOTHING),
                                              SERVICE("A", METHOD("Say", ".p.M", ".p.M")),
@@ -194,7 +194,7 @@ static void lists_choose(void **state)
                                              SERVICE("C", METHOD("Say", ".p.M", ".p.M")))));
     struct schema *listed = build(service("p", "B", "one"));
     const struct schema_part parts[] = {
-        {.schema = files, .upstream = 1, .name = "b", .services = services, .services_count = 1},
+        {.schema = files, .upstream = 1, .name = "b", .services = services, .services_count = 2},
         {.schema = files, .upstream = 2, .name = "c", .listed = listed},
         {.schema = files, .upstream = 0, .name = "a", .rest = true}};
     struct schema *s = schema_merge(parts, 3, false, on_note, NULL, &st);
@@ -204,6 +204,7 @@ static void lists_choose(void **state)
     assert_int_equal(schema_method_count(s), 3);
     assert_string_equal(schema_source(s), "test");
     assert_string_equal(notes,
+                        "b has no service p.X, which is in its list of services\n"
                         "no upstream is known to have p.C and 0 more services of the files: calls "
                         "go to a\n");
     assert_true(slice_equal(schema_descriptor_set(s), schema_descriptor_set(files)));
