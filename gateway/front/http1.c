@@ -328,13 +328,19 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
 }
 
 /* A HEAD response carries the length of the whole body: it waits for the end.  A response that
- * broke off while it was held begins all the same: a connection that ends without a byte looks to a
- * browser as if the request might be sent again. */
+ * broke off in the turn of its head, or while it was held, begins all the same: a connection that
+ * ends without a byte looks to a client as if the request might be sent again. */
 static bool can_commit(const struct exchange *ex)
 {
-    bool now = ex->hold ? ex->reply == REPLY_ABORTED && ex->http_status
-                        : ex->reply == REPLY_HEAD && ex->request.method != METHOD_HEAD;
-    return ex->reply == REPLY_ENDED || now;
+    bool head = ex->request.method == METHOD_HEAD;
+    switch (ex->reply) {
+    case REPLY_HEAD:
+        return !head && !ex->hold;
+    case REPLY_ABORTED:
+        return !head && !ex->upgraded && ex->http_status != 0;
+    default:
+        return ex->reply == REPLY_ENDED;
+    }
 }
 
 static enum MHD_Result http1_answer(struct http1 *h, struct exchange *ex)

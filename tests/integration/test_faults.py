@@ -228,6 +228,18 @@ def test_upstream_answers_badly():
 
 
 @test()
+def test_stream_that_fails_in_the_turn_of_its_head():
+    def reply(s):
+        yield (reply_head(s) + h2_frame(DATA, 0, s, frame(b"\x08\x02")) +
+               reply_trailers(s, ("grpc-status", "13"), ("grpc-message", "broken")))
+    with H2Peer(reply) as peer, Gateway(peer.address, "--descriptors", SCHEMA) as gateway:
+        cut = curl(gateway.url + "/v1/factors/6")
+        equal((cut.status, cut.exit_status), (200, 18), f"status, and curl's word for a body that breaks off, of {cut}")
+        assert cut.body.startswith(b'[{"factor":"2"},{"error":{"code":13,"message":"broken"'), cut
+        gateway.assert_nothing_live()
+
+
+@test()
 def test_refused_stream_is_retried_once():
     def reply(stream):
         if peer.requests == 1:
