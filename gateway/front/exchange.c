@@ -111,6 +111,7 @@ static enum status_code refusal_code(int http_status)
         return STATUS_INVALID_ARGUMENT;
     case 413:
     case 414:
+    case 429:
     case 431:
         return STATUS_RESOURCE_EXHAUSTED;
     case 404:
@@ -148,21 +149,29 @@ static void exchange_refuse(struct exchange *ex, int http_status, const char *re
     exchange_refuse_with(ex, http_status, code, &fields, slice_from(line, (size_t)len));
 }
 
-/* Like any other unknown path: gRPC-Web clients hear of it by a status, others by HTTP. */
-static void exchange_refuse_path(struct exchange *ex)
+/* gRPC-Web clients hear of it by a status, others by HTTP. */
+static void exchange_refuse_call(struct exchange *ex, int http_status, enum status_code code,
+                                 const char *reason)
 {
     struct slice type = ex->request.content_type;
-    const char *reason = arena_printf(&ex->arena, "everything is below %.*s/ (--path-prefix)",
-                                      SLICE_PRINT(ex->all->path_prefix));
+    const char *number = arena_printf(&ex->arena, "%d", code);
     struct metadata_entry own[] = {{SLICE("content-type"), slice_trim(slice_cut(&type, ';'))},
-                                   {SLICE("grpc-status"), SLICE("12")},
+                                   {SLICE("grpc-status"), slice_from_string(number)},
                                    {SLICE("grpc-message"), slice_from_string(reason)}};
     struct metadata fields = {.entries = own, .count = sizeof own / sizeof *own};
     ex->outcome.message = own[2].value;
     if (slice_has_prefix_ignore_case(own[0].value, SLICE("application/grpc-web")))
-        exchange_refuse_with(ex, 200, STATUS_UNIMPLEMENTED, &fields, SLICE(""));
+        exchange_refuse_with(ex, 200, code, &fields, SLICE(""));
     else
-        exchange_refuse(ex, 404, reason);
+        exchange_refuse(ex, http_status, reason);
+}
+
+/* Like any other unknown path. */
+static void exchange_refuse_path(struct exchange *ex)
+{
+    exchange_refuse_call(ex, 404, STATUS_UNIMPLEMENTED,
+                         arena_printf(&ex->arena, "everything is below %.*s/ (--path-prefix)",
+                                      SLICE_PRINT(ex->all->path_prefix)));
 }
 
 static struct cors_request page_of(const struct exchange *ex)
@@ -514,6 +523,26 @@ void exchange_commit(struct exchange *ex)
         cors_response_fields(ex->cors, ex->request.origin, &ex->head);
     if (ex->all->ctx->draining || over_memory(ex->all, 92))
         ex->must_close = true;
+}
+
+void exchange_limit_head(struct exchange *ex, size_t room)
+{
+    if (ex->upgraded || !ex->protocol || ex->head.bytes <= room)
+        return;
+    if (ex->protocol->close)
+        ex->protocol->close(ex, ex->state);
+    ex->protocol = NULL;
+    size_t before = buf_len(&ex->out);
+    buf_reset(&ex->out, KEEP_OUT);
+    exchange_count_buffered(ex, before);
+    metadata_init(&ex->head, &ex->arena, MAX_RESPONSE_FIELDS);
+    ex->trailers.count = 0;
+    ex->hold = ex->blocked = false;
+    exchange_set_reply(ex, REPLY_NONE);
+    exchange_refuse_call(ex, 429, STATUS_RESOURCE_EXHAUSTED,
+                         "the reply's metadata is too large to be sent as HTTP fields; the fewer "
+                         "the request has, the more fit");
+    exchange_commit(ex);
 }
 
 struct slice exchange_output(const struct exchange *ex)

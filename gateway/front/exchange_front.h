@@ -97,6 +97,9 @@ bool exchange_discarded_too_much(const struct exchange *ex);
 
 /* Adds the front's own fields to the response's and decides about trailers; once, at commit. */
 void exchange_commit(struct exchange *ex);
+/* Behind it: `room` is what the front can send as a head.  A longer one is replaced, and the
+ * response with it, by RESOURCE_EXHAUSTED in the front's own words; the protocol is closed then. */
+void exchange_limit_head(struct exchange *ex, size_t room);
 /* Moves up to len waiting bytes to `to`; may call the protocol's on_writable. */
 size_t exchange_take_output(struct exchange *ex, void *to, size_t len);
 /* The response cannot go on: has the protocol end it with *st, if it can.  False when it cannot:

@@ -17,6 +17,8 @@
 
 enum {
     POOL_BYTES = 23 << 10,
+    POOL_PER_FIELD = 64, /* the library's note of a request field */
+    POOL_REST = 512,     /* both first lines, Date, what frames the response */
     MAX_WAITING = 100,
     MAX_WAIT_MS = 4,
     IDLE_RUNS = 3,
@@ -307,10 +309,20 @@ static bool http1_add_fields(struct MHD_Response *response, struct exchange *ex)
     return true;
 }
 
+/* The library keeps the request's head in its pool until the response has been sent, and would end
+ * the connection when the response's does not fit beside it. */
+static size_t http1_head_room(const struct exchange *ex)
+{
+    size_t used = ex->request.target.len + ex->firewall.bytes +
+                  ex->firewall.count * POOL_PER_FIELD + POOL_REST;
+    return used < POOL_BYTES ? POOL_BYTES - used : 0;
+}
+
 static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
 {
     struct connection *conn = ex->connection;
     exchange_commit(ex);
+    exchange_limit_head(ex, http1_head_room(ex));
     struct MHD_Response *response = http1_response(ex);
     if (!response)
         return MHD_NO;

@@ -240,6 +240,24 @@ def test_stream_that_fails_in_the_turn_of_its_head():
 
 
 @test()
+def test_metadata_that_fits_no_head():
+    def reply(s):
+        fields = [(f"x-{i}", "v" * 120) for i in range(90)]
+        yield reply_head(s, *fields) + h2_frame(DATA, 0, s, frame(number(16))) + reply_trailers(s, ("grpc-status", "0"))
+    long = ["x-long: " + "v" * 3000] * 4
+    with H2Peer(reply) as peer, Gateway(peer.address, "--descriptors", SCHEMA) as gateway:
+        whole = curl(gateway.url + "/v1/sqrt/16")
+        equal((whole.status, len([n for n in whole.headers if n.startswith("x-")])), (200, 90), "status and fields")
+        for path, data, status in ("/v1/sqrt/16", None, 429), ("/v1/factors/6", None, 429), (*ROOT_OF_16, 200):
+            web = ["content-type: application/grpc-web+proto"] if data else []
+            refused = curl(gateway.url + path, data, *long, *web)
+            equal(refused.status, status, f"HTTP status of {refused}")
+            text = refused.headers["grpc-message"] if data else refused.json()["message"]
+            assert "metadata is too large" in text and refused.headers.get("grpc-status", "8") == "8", refused
+            gateway.assert_nothing_live()
+
+
+@test()
 def test_refused_stream_is_retried_once():
     def reply(stream):
         if peer.requests == 1:

@@ -576,6 +576,47 @@ static void test_outside_of_the_prefix(void **state)
     exchange_close(ex);
 }
 
+/* A head that the HTTP library could not send is answered in its protocol's place. */
+static void test_too_large_a_head(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        int http_status;
+        const char *grpc_status, *body; /* its beginning */
+    } rows[] = {
+        {"application/json", 429, "",
+         "{\"code\":8,\"message\":\"the reply's metadata is too large"},
+        {"application/grpc-web+proto", 200, "8", ""},
+    };
+    static uint8_t text[2000];
+    memset(text, 'a', sizeof text);
+    struct metadata_entry field = {SLICE("x-a"), slice_from(text, sizeof text)};
+    struct metadata md = {.entries = &field, .count = 1};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char fields[128];
+        snprintf(fields, sizeof fields, "Host: a\nContent-Type: %s\n", rows[i].type);
+        struct exchange *ex = begin("POST", "/own", fields);
+        exchange_head(ex, 200, &md);
+        exchange_write(ex, SLICE("reply"));
+        exchange_commit(ex);
+        exchange_limit_head(ex, sizeof text + 100);
+        assert_string_equal(transcript, "open:/own ");
+        exchange_limit_head(ex, sizeof text);
+        assert_string_equal(transcript, "open:/own close ");
+        assert_int_equal(ex->reply, REPLY_ENDED);
+        assert_int_equal(ex->http_status, rows[i].http_status);
+        assert_true(slice_equal(metadata_get(&ex->head, SLICE("grpc-status")),
+                                slice_from_string(rows[i].grpc_status)));
+        assert_true(slice_has_prefix(exchange_output(ex), slice_from_string(rows[i].body)));
+        assert_int_equal(value_of(METRIC_BUFFERED_BYTES), exchange_output(ex).len);
+        assert_int_equal(ex->outcome.code, STATUS_RESOURCE_EXHAUSTED);
+        exchange_close(ex);
+        assert_string_equal(transcript, "open:/own close ");
+        transcript[0] = 0;
+    }
+}
+
 static void test_preflight_and_fields(void **state)
 {
     (void)state;
@@ -719,6 +760,7 @@ int main(void)
         TEST(test_outside_of_the_prefix),
         TEST(test_trailers),
         TEST(test_too_many_trailers),
+        TEST(test_too_large_a_head),
         TEST(test_preflight_and_fields),
         TEST(test_shedding),
         TEST(test_upgrade),
