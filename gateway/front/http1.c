@@ -125,9 +125,14 @@ static void http1_unpark(struct connection *conn)
     http1_run_soon(h);
 }
 
-/* What the limits of an upload have to know. */
+/* What the limits of an upload have to know.  One that nobody wants has a limit of its own, which
+ * counts from here. */
 static void note_upload(struct connection *conn, const struct exchange *ex)
 {
+    if (ex->upload == UPLOAD_DISCARD && conn->phase == CONNECTION_BODY && !conn->discarding) {
+        connection_set_phase(conn, CONNECTION_BODY);
+        conn->discarding = true;
+    }
     conn->slow_allowed = ex->upload_slow;
     conn->held = ex->upload_paused;
     conn->stuck = exchange_stuck(ex);
@@ -445,10 +450,6 @@ static enum MHD_Result http1_body(struct http1 *h, struct exchange *ex, struct s
     }
     h->progress = true;
     connection_progress(conn, taken);
-    if (ex->upload == UPLOAD_DISCARD && !conn->discarding) {
-        connection_set_phase(conn, CONNECTION_BODY); /* its limit counts from here */
-        conn->discarding = true;
-    }
     return MHD_YES;
 }
 

@@ -472,6 +472,23 @@ def test_upload_and_replies_that_wait_for_each_other():
         wait_for("the backend sees three cancellations", lambda: len(calculator.calls("RunningTotal", "CANCELLED")) == 3)
 
 
+@test()
+def test_silent_upload_behind_its_answer():
+    """A call that is over does not keep the connection of a client that neither sends nor ends its upload."""
+    with bridge("--body-grace", "500ms", workers=1) as (_, gateway):
+        start = head("/Calculator/RunningTotal").replace(b"\r\n\r\n", b"\r\ngrpc-timeout: 200m\r\n\r\n")
+        message = frame(number(1))
+        with connect(gateway) as waiting, connect(gateway) as ending:
+            for s in waiting, ending:
+                s.sendall(start + b"%x\r\n%s\r\n" % (len(message), message))
+            time.sleep(0.5)
+            ending.sendall(b"0\r\n\r\n")
+            equal(finish_call(ending)[1]["grpc-status"], "4", "status")
+            equal(waiting.recv(1), b"", "what the silent one hears")
+            ending.close()
+            gateway.assert_nothing_live()
+
+
 @test(30)
 def test_upload_whose_replies_fit():
     """Half-duplex calls go on as long as the service reads."""
