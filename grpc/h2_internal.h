@@ -41,6 +41,7 @@ struct h2_stream {
     bool ended;            /* nothing more will be queued */
     bool throttled;        /* h2_stream_write() answered false */
     bool reset;            /* RST_STREAM was submitted: only on_close follows */
+    uint32_t reset_error;  /* its code, also when the stream closes before it leaves */
     bool stop_after_end;   /* RST_STREAM(NO_ERROR) once the response is out */
     bool got_headers;      /* client: the final response headers came */
     bool remote_ended;     /* END_STREAM came, or comes with the DATA being delivered */

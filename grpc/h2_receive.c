@@ -240,6 +240,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t erro
     h2_guard_stream_closed(&s->guard, (uint32_t)stream_id, false);
     if (!stream)
         return 0;
+    if (error == H2_NO_ERROR && stream->reset)
+        error = stream->reset_error;
     h2_stream_closed(stream, stream->never_sent ? H2_REFUSED_STREAM : error);
     return 0;
 }

@@ -256,6 +256,7 @@ void h2_stream_abort(struct h2_stream *stream, uint32_t error)
     if (stream->reset)
         return;
     stream->reset = true;
+    stream->reset_error = error;
     buf_reset(&stream->queue, H2_KEEP_QUEUE_LEN);
     nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
     h2_session_wake(stream->session);

@@ -194,6 +194,8 @@ def test_upstream_answers_badly():
         ("grpc-status 99", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "99"))], 99, []),
         ("grpc-status x", lambda s: [reply_head(s), reply_trailers(s, ("grpc-status", "x"))], 2, []),
         ("no trailers", lambda s: [reply_head(s), h2_frame(DATA, END_STREAM, s, message)], 13, [b"reply"]),
+        ("too large trailers", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message),
+                                          reply_trailers(s, ok, *[(f"x-{i}", "v" * 60) for i in range(200)])], 8, [b"reply"]),
         ("cut message", lambda s: [reply_head(s), h2_frame(DATA, 0, s, message[:7]), reply_trailers(s, ok)], 13, []),
         ("cut large message", lambda s: [reply_head(s), *large(s), reply_trailers(s, ok)], "cut", None),
         ("compressed without encoding", lambda s: [reply_head(s), h2_frame(DATA, 0, s, b"\1" + message[1:]),
