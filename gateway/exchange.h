@@ -20,13 +20,15 @@ enum exchange_method {
     METHOD_PUT,
     METHOD_PATCH,
     METHOD_DELETE,
-    METHOD_OPTIONS
+    METHOD_OPTIONS,
+    METHOD_CUSTOM /* any other, by its name: "SEARCH" */
 };
 
 /* What the client asked; checked by the framing firewall; borrowed, lives as long as the exchange.
  */
 struct exchange_request {
     enum exchange_method method;
+    struct slice method_name;  /* case-sensitive (RFC 9110 section 9.1) */
     struct slice target;       /* raw, as it came: path and query */
     struct slice path;         /* raw path behind the configured prefix, escapes undecoded */
     struct slice query;        /* raw text behind '?'; data NULL when there is none */
@@ -73,9 +75,9 @@ void exchange_head(struct exchange *ex, int http_status, const struct metadata *
 /* Appends to the body; copies.  False = full: pause the source until on_writable. */
 bool exchange_write(struct exchange *ex, struct slice data);
 /* Before the end: fields for behind the body.  They are sent when the client takes them ("TE:
- * trailers") and the response can have them: over HTTP/1.1 a chunked one with a body.  Else they are
- * dropped, as are those whose place is in the head (RFC 9110 section 6.5.1) and what passes 4 KiB.
- * Copied. */
+ * trailers") and the response can have them: over HTTP/1.1 a chunked one with a body.  Else they
+ * are dropped, as are those whose place is in the head (RFC 9110 section 6.5.1) and what passes 4
+ * KiB. Copied. */
 void exchange_trailers(struct exchange *ex, const struct metadata *trailers);
 /* The body is complete.  What answers HEAD may leave the body out; no length is announced then, and
  * the connection may end. */

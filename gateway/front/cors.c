@@ -1,5 +1,7 @@
 #include "gateway/front/cors.h"
 
+#include "gateway/front/firewall.h"
+
 #include <errno.h>
 
 /* An origin taken apart: "scheme://host[:port]". */
@@ -173,14 +175,25 @@ static int add_private_network(const struct cors_policy *policy, const struct co
                                  SLICE("true"));
 }
 
+static int add_methods(struct slice asked, struct metadata *fields)
+{
+    static const char usual[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    const char *methods = usual;
+    enum exchange_method method;
+    if (firewall_method(asked, &method) && method == METHOD_CUSTOM)
+        methods = arena_printf(fields->arena, "%s, %.*s", usual, SLICE_PRINT(asked));
+    return methods ? metadata_add_borrowed(fields, SLICE("access-control-allow-methods"),
+                                           slice_from_string(methods))
+                   : -ENOBUFS;
+}
+
 int cors_preflight_fields(const struct cors_policy *policy, enum cors_verdict verdict,
                           const struct cors_request *req, struct metadata *fields)
 {
     const char *max_age =
         arena_printf(fields->arena, "%llu", (unsigned long long)policy->max_age_s);
     if (!max_age || add_origin(verdict, req->origin, fields) < 0 ||
-        metadata_add_borrowed(fields, SLICE("access-control-allow-methods"),
-                              SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")) < 0 ||
+        add_methods(req->request_method, fields) < 0 ||
         metadata_add_borrowed(fields, SLICE("access-control-max-age"), slice_from_string(max_age)) <
             0 ||
         add_private_network(policy, req, fields) < 0)

@@ -18,8 +18,8 @@ struct cors_policy {
 /* What of a request the policy looks at; data NULL: the field is absent. */
 struct cors_request {
     struct slice origin, host, sec_fetch_site, sec_fetch_mode;
-    struct slice request_headers, request_private_network; /* of a preflight, behind
-                                                              Access-Control- */
+    /* Of a preflight, behind Access-Control-. */
+    struct slice request_method, request_headers, request_private_network;
 };
 
 enum cors_verdict {
@@ -32,8 +32,9 @@ enum cors_verdict {
 
 enum cors_verdict cors_decide(const struct cors_policy *policy, const struct cors_request *req);
 
-/* The answer to a preflight that was not refused: the fields that it asks for are echoed when they
- * are a list of tokens; the way into a private network is opened when it asks and the policy says
+/* The answer to a preflight that was not refused: a method that it asks for is allowed beside the
+ * usual ones when a request may have it; the fields that it asks for are echoed when they are a
+ * list of tokens; the way into a private network is opened when it asks and the policy says
  * so (WICG Private Network Access).  Adds to `fields`; names and values are NUL-terminated.
  * 0, or -ENOBUFS. */
 int cors_preflight_fields(const struct cors_policy *policy, enum cors_verdict verdict,

@@ -182,6 +182,7 @@ static struct cors_request page_of(const struct exchange *ex)
         .host = ex->request.host,
         .sec_fetch_site = fw->value[FIREWALL_SEC_FETCH_SITE],
         .sec_fetch_mode = fw->value[FIREWALL_SEC_FETCH_MODE],
+        .request_method = fw->value[FIREWALL_REQUEST_METHOD],
         .request_headers = fw->value[FIREWALL_REQUEST_HEADERS],
         .request_private_network = fw->value[FIREWALL_REQUEST_PRIVATE_NETWORK],
     };
@@ -221,6 +222,7 @@ static void exchange_fill_request(struct exchange *ex)
 {
     struct exchange_request *req = &ex->request;
     req->method = ex->firewall.method;
+    req->method_name = ex->firewall.method_name;
     req->content_type = ex->firewall.value[FIREWALL_CONTENT_TYPE];
     req->content_length = ex->firewall.content_length;
     req->origin = ex->firewall.value[FIREWALL_ORIGIN];
@@ -365,6 +367,7 @@ static bool exchange_keep_request(struct exchange *ex)
         if (metadata_add(&req->headers, old.entries[i].name, old.entries[i].value) < 0)
             return false;
     exchange_set_target(ex, target);
+    req->method_name = arena_copy(&ex->arena, req->method_name);
     req->content_type = metadata_get(&req->headers, SLICE("content-type"));
     req->origin = metadata_get(&req->headers, SLICE("origin"));
     req->host = metadata_get(&req->headers, SLICE("host"));
@@ -577,12 +580,6 @@ void exchange_drop_output(struct exchange *ex, size_t len)
     }
 }
 
-static const char *method_name(enum exchange_method method)
-{
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    return names[method];
-}
-
 static void exchange_log(const struct exchange *ex, uint64_t us)
 {
     struct log *log = ex->all->ctx->log;
@@ -591,7 +588,7 @@ static void exchange_log(const struct exchange *ex, uint64_t us)
     bool info = call && !ex->all->quiet;
     if (!log_begin(log, info ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, call ? "call" : "request"))
         return;
-    log_text(log, "method", method_name(ex->request.method));
+    log_str(log, "method", ex->request.method_name);
     log_str(log, "path", ex->request.path);
     if (call && !slice_equal(ex->outcome.rpc, ex->request.path))
         log_str(log, "rpc", ex->outcome.rpc);

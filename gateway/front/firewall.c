@@ -79,7 +79,12 @@ struct slice firewall_field(struct firewall *fw, uint8_t *name, size_t name_len,
     return value;
 }
 
-static bool parse_method(struct slice text, enum exchange_method *method)
+static bool is_of_connection(struct slice method)
+{
+    return slice_equal(method, SLICE("TRACE")) || slice_equal(method, SLICE("CONNECT"));
+}
+
+bool firewall_method(struct slice text, enum exchange_method *method)
 {
     static const char names[][8] = {
         [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
@@ -92,7 +97,11 @@ static bool parse_method(struct slice text, enum exchange_method *method)
             return true;
         }
     }
-    return false;
+    *method = METHOD_CUSTOM;
+    for (size_t i = 0; i < text.len; i++)
+        if (!token_lower[text.data[i]])
+            return false;
+    return text.len > 0 && text.len <= FIREWALL_MAX_METHOD && !is_of_connection(text);
 }
 
 /* Visible ASCII without '#': what RFC 3986 lets a path and query consist of, and a little more. */
@@ -123,14 +132,15 @@ static struct firewall_verdict refuse(int http_status, const char *reason)
 static struct firewall_verdict judge_line(struct firewall *fw, struct slice method,
                                           struct slice target, struct slice version)
 {
+    fw->method_name =
+        slice_first(method, method.len < FIREWALL_MAX_METHOD ? method.len : FIREWALL_MAX_METHOD);
     fw->http_1_0 = slice_equal(version, SLICE("HTTP/1.0"));
     if (!fw->http_1_0 && !slice_equal(version, SLICE("HTTP/1.1")))
         return refuse(505, "this port speaks HTTP/1.1 and HTTP/1.0");
-    if (!parse_method(method, &fw->method)) {
-        bool known = slice_equal(method, SLICE("TRACE")) || slice_equal(method, SLICE("CONNECT"));
-        return known ? refuse(405, "TRACE and CONNECT are not served")
-                     : refuse(501, "the method is not known");
-    }
+    if (!firewall_method(method, &fw->method))
+        return is_of_connection(method)
+                   ? refuse(405, "TRACE and CONNECT are not served")
+                   : refuse(501, "the method is not a token of at most 32 characters");
     if (target.len > fw->limits->max_target_bytes)
         return refuse(414, "the request target is too long");
     if (!target_ok(target))

@@ -29,7 +29,8 @@ struct firewall {
     uint32_t seen[FIREWALL_KNOWN_COUNT];      /* how many there were */
     /* Results of firewall_judge(). */
     enum exchange_method method;
-    uint64_t content_length; /* UINT64_MAX: not announced */
+    struct slice method_name; /* its text, cut at FIREWALL_MAX_METHOD */
+    uint64_t content_length;  /* UINT64_MAX: not announced */
     bool chunked, http_1_0;
 };
 
@@ -37,6 +38,12 @@ struct firewall_verdict {
     int http_status;    /* 0: passed */
     const char *reason; /* one sentence; a literal */
 };
+
+enum { FIREWALL_MAX_METHOD = 32 };
+
+/* Reads a method: a token of bounded length (RFC 9110 section 9.1).  False when no request may have
+ * it, as TRACE and CONNECT, which mean the connection and not a service. */
+bool firewall_method(struct slice text, enum exchange_method *method);
 
 void firewall_init(struct firewall *fw, const struct config_limits *limits);
 /* Takes one field.  The name is put into lower case in place; returns the value without blanks at

@@ -63,6 +63,8 @@ static void *admin_open(struct exchange *ex)
     buf_init(&body, 4 << 20);
     if (page && (req->method == METHOD_GET || req->method == METHOD_HEAD)) {
         http_status = page->write(exchange_context(ex)->gateway, &body);
+    } else if (req->method == METHOD_CUSTOM) {
+        http_status = 501;
     } else if (page) {
         http_status = 405;
         metadata_add_borrowed(&head, SLICE("allow"), SLICE("GET, HEAD"));

@@ -14,16 +14,6 @@ static bool rest_matches(const struct exchange_request *req, const struct contex
     return true;
 }
 
-static struct slice method_name(enum exchange_method method)
-{
-    static const char *const names[] = {
-        [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
-        [METHOD_PUT] = "PUT",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
-        [METHOD_OPTIONS] = "OPTIONS",
-    };
-    return slice_from_string(names[method]);
-}
-
 /* Room for the JSON form of one message of max_message_bytes: base64 grows by a third. */
 static size_t rest_max_body(const struct exchange *ex)
 {
@@ -39,6 +29,17 @@ static void rest_refuse(struct rest *r, int http_status, enum status_code code, 
     rest_reply_fail(r, http_status, NULL);
 }
 
+/* No rule has the path or, with `method`, this method anywhere (RFC 9110 section 15.6.2). */
+static void rest_unknown(struct rest *r, bool method)
+{
+    const char *reason = method ? "no HTTP rule has this method; \"drawbridge routes\" shows them"
+                                : "no such path or method; \"drawbridge list\" shows what there is";
+    if (schema_partial(routes_schema(r->routes)))
+        reason = "no such path or method so far; an upstream has not told its services: the log "
+                 "and /readyz name it";
+    rest_refuse(r, method ? 501 : 404, method ? STATUS_UNIMPLEMENTED : STATUS_NOT_FOUND, reason);
+}
+
 /* The path is not known, or not with this method. */
 static void rest_no_route(struct rest *r)
 {
@@ -48,12 +49,9 @@ static void rest_no_route(struct rest *r)
     struct metadata allow;
     metadata_init(&allow, exchange_arena(r->ex), 1024);
     metadata_add_borrowed(&allow, SLICE("allow"), slice_from(methods, len));
-    if (len == 0) {
-        rest_refuse(r, 404, STATUS_NOT_FOUND,
-                    schema_partial(routes_schema(r->routes))
-                        ? "no such path or method so far; an upstream has not told its services: "
-                          "the log and /readyz name it"
-                        : "no such path or method; \"drawbridge list\" shows what there is");
+    bool unknown = req->method == METHOD_CUSTOM && !routes_know_method(r->routes, req->method_name);
+    if (unknown || len == 0) {
+        rest_unknown(r, unknown);
     } else if (req->method == METHOD_OPTIONS) {
         rest_reply_empty(r, &allow);
     } else {
@@ -68,10 +66,10 @@ static void rest_no_route(struct rest *r)
 static bool rest_match(struct rest *r)
 {
     const struct exchange_request *req = exchange_request(r->ex);
-    struct slice name = method_name(req->method);
-    if (!routes_match(r->routes, name, req->path, &r->match))
+    if (!routes_match(r->routes, req->method_name, req->path, &r->match))
         return false;
-    return req->method != METHOD_OPTIONS || slice_equal(r->match.route->http_method, name);
+    return req->method != METHOD_OPTIONS ||
+           slice_equal(r->match.route->http_method, req->method_name);
 }
 
 static bool type_is(struct slice content_type, struct slice wanted)

@@ -55,7 +55,8 @@ bool path_router_init(struct path_router *r, struct arena *arena)
     if (getrandom(&r->seed, sizeof r->seed, GRND_NONBLOCK) < 0)
         r->seed = (uintptr_t)r; /* too early in the boot: the address space layout must do */
     r->root = new_node(r);
-    return r->root != NULL;
+    r->methods = new_node(r);
+    return r->root && r->methods;
 }
 
 /* The slot of the edge, or the free one where it belongs.  The table is not empty. */
@@ -139,7 +140,7 @@ int path_router_add(struct path_router *r, struct http_route *route,
     }
     if (node && t->verb.len > 0)
         node = add_edge(r, node, true, t->verb);
-    if (!node)
+    if (!node || !add_edge(r, r->methods, false, route->http_method))
         return -ENOMEM;
     for (const struct http_route *old = node->routes; old; old = old->next_on_path) {
         if (slice_equal(old->http_method, route->http_method)) {
@@ -317,6 +318,11 @@ bool path_router_match(const struct path_router *r, struct slice method, struct 
             join(&s, v->first + (behind ? extra : 0), v->count + (around ? extra : 0));
     }
     return true;
+}
+
+bool path_router_knows_method(const struct path_router *r, struct slice method)
+{
+    return r->methods->has_edges && *find_slot(r, r->methods, false, method);
 }
 
 /* Whether one of the methods found answers requests with this one. */

@@ -14,7 +14,8 @@ struct path_edge;
 struct path_router {
     struct arena *arena; /* everything lies there */
     struct path_node *root;
-    struct path_edge **edges; /* literals and verbs of all nodes; open addressing, half full */
+    struct path_node *methods; /* of no template: its edges are the methods of all routes */
+    struct path_edge **edges;  /* literals and verbs of all nodes; open addressing, half full */
     uint32_t edge_cap, edge_count;
     uint32_t node_count;
     uint64_t seed; /* of the hash: upstreams choose the literals, clients the paths */
@@ -37,6 +38,8 @@ int path_router_add(struct path_router *r, struct http_route *route,
  * follows the last colon is tried as a verb before it is taken as data. */
 bool path_router_match(const struct path_router *r, struct slice method, struct slice path,
                        struct path_match *match);
+/* Whether any route has this very method. */
+bool path_router_knows_method(const struct path_router *r, struct slice method);
 /* The methods that the path can be called with, as the value of the Allow field (RFC 9110 section
  * 10.2.1); returns its length, at most PATH_ALLOW_LEN.  0: no route has this path. */
 size_t path_router_allow(const struct path_router *r, struct slice path,

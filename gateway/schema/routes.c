@@ -241,6 +241,11 @@ bool routes_match(const struct routes *r, struct slice method, struct slice path
     return path_router_match(&r->router, method, path, match);
 }
 
+bool routes_know_method(const struct routes *r, struct slice method)
+{
+    return path_router_knows_method(&r->router, method);
+}
+
 size_t routes_allow(const struct routes *r, struct slice path, char out[static PATH_ALLOW_LEN])
 {
     return path_router_allow(&r->router, path, out);

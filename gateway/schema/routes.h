@@ -23,6 +23,7 @@ struct schema *routes_schema(const struct routes *r);
 /* See path_router.h. */
 bool routes_match(const struct routes *r, struct slice method, struct slice path,
                   struct path_match *match);
+bool routes_know_method(const struct routes *r, struct slice method);
 size_t routes_allow(const struct routes *r, struct slice path, char out[static PATH_ALLOW_LEN]);
 /* All of them, linked by `next`, in the order of the methods; NULL when there is none. */
 const struct http_route *routes_first(const struct routes *r);

@@ -15,11 +15,14 @@ struct exchange *fake_exchange_handle(struct fake_exchange *fx)
 void fake_exchange_init(struct fake_exchange *fx, struct context *context,
                         enum exchange_method method, const char *path)
 {
+    static const char *const names[] = {"GET",   "HEAD",   "POST",    "PUT",
+                                        "PATCH", "DELETE", "OPTIONS", "SEARCH"};
     *fx = (struct fake_exchange){.context = context};
     arena_init(&fx->arena, NULL, 0, 1 << 20);
     buf_init(&fx->body, 64 << 20);
     fx->request = (struct exchange_request){
         .method = method,
+        .method_name = slice_from_string(names[method]),
         .target = slice_from_string(path),
         .path = slice_from_string(path),
         .content_length = UINT64_MAX,

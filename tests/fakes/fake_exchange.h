@@ -20,8 +20,8 @@ struct fake_exchange {
     bool full; /* exchange_write() answers false */
 };
 
-/* method and path are literals; add headers with fake_exchange_header() before
- * fake_exchange_open(). */
+/* path is a literal; METHOD_CUSTOM is SEARCH, until request.method_name is set; add headers with
+ * fake_exchange_header() before fake_exchange_open(). */
 void fake_exchange_init(struct fake_exchange *fx, struct context *context,
                         enum exchange_method method, const char *path);
 void fake_exchange_header(struct fake_exchange *fx, const char *name, const char *value);

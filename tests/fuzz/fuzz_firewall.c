@@ -29,6 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice target = slice_cut(&line, ' ');
     struct firewall_verdict verdict = firewall_judge(&fw, method, target, line);
     if (verdict.http_status == 0) {
+        assert(slice_equal(fw.method_name, method) && method.len > 0);
+        assert(method.len <= FIREWALL_MAX_METHOD && !memchr(method.data, '\r', method.len));
+        assert(!slice_equal(method, SLICE("TRACE")) && !slice_equal(method, SLICE("CONNECT")));
         assert(!fw.bad_name && !fw.bad_value && target.data[0] == '/');
         assert(fw.seen[FIREWALL_HOST] == 1 || (fw.http_1_0 && fw.seen[FIREWALL_HOST] == 0));
         assert(fw.seen[FIREWALL_CONTENT_LENGTH] + fw.seen[FIREWALL_TRANSFER_ENCODING] <= 1);

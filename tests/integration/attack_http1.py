@@ -282,8 +282,21 @@ def ok_any(t, request):
 def row_methods(t):
     refused(t, b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405)
     refused(t, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400, 405)
-    refused(t, b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501)
-    refused(t, b"get / HTTP/1.1\r\nHost: a\r\n\r\n", 501)
+    for method in (b"BR(EW", b"BR\xc3\x84W", b"A-METHOD-OF-EXACTLY-32-CHARACTERS", b"A" * 8000):
+        refused(t, method + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 501)
+
+
+@row(needs_fake=True)
+def row_custom_methods_frame_alike(t):
+    """A body belongs to its request whatever the method's name: the next request begins behind it."""
+    for method in (b"SEARCH", b"get", b"M-SEARCH"):
+        for framing, body in ((b"Content-Length: 5\r\n", b"hello"), (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n")):
+            one = post("/echo", framing, body).replace(b"POST", method)
+            s = t.connect()
+            s.sendall(one + one + post("/echo", b"Content-Length: 2\r\nConnection: close\r\n", b"ab"))
+            data, ended = read_all(s)
+            assert statuses(data) == [200] * 3 and data.count(b"hello") == 2 and data.endswith(b"ab") and ended, data
+        refused(t, post("/echo", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"hello").replace(b"POST", method), 400)
 
 
 @row()

@@ -94,10 +94,58 @@ def test_refusals(s):
 
 @test()
 def test_methods_that_nobody_serves(s):
-    for method, status in ("BREW", 501), ("get", 501), ("TRACE", 405):
-        error = curl(s.url + "/v1/sqrt/16", None, method=method)
-        equal((error.status, error.json()["code"], sorted(error.json())), (status, 12, ["code", "details", "message"]), method)
-    s.assert_nothing_live()
+    for method, status in ("BREW", 501), ("get", 501), ("X" * 33, 501), ("TRACE", 405), ("CONNECT", 405):
+        for path in "/v1/sqrt/16", "/none":
+            refused(s, path, status, 12, method=method)
+    for path in "/metrics", "/none":
+        equal(curl(f"http://{s.addresses['admin']}{path}", method="BREW").status, 501, "status of the admin listener")
+
+
+CUSTOM_RULES = """http:
+  rules:
+  - selector: Calculator.AddNum
+    custom: {kind: SEARCH, path: /sums}
+    body: "*"
+  - selector: Calculator.SquareRoot
+    custom: {kind: PURGE, path: "/roots/{value}"}
+  - selector: Calculator.PrimeFactors
+    custom: {kind: "*", path: "/factors/{number}"}
+  - selector: Calculator.RunningTotal
+    custom: {kind: M-SEARCH, path: /total}
+    body: "*"
+"""
+
+
+@test(30)
+def test_custom_methods(_):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as rules:
+        rules.write(CUSTOM_RULES)
+        rules.flush()
+        with bridge("--http-rules", rules.name, "--cors-origin", "https://app.example") as (_, s):
+            sums = '{"value1":1,"value2":2}'
+            equal(curl(s.url + "/sums", sums, method="SEARCH").json(), {"value": 3}, "sum")
+            equal(curl(s.url + "/sums", sums, JSON, "transfer-encoding: chunked", method="SEARCH").json(), {"value": 3}, "in chunks")
+            equal(curl(s.url + "/sums", sums, "expect: 100-continue", method="SEARCH").json(), {"value": 3}, "after 100 Continue")
+            equal(get(s, "/sums", method="SEARCH").json(), {}, "sum without a body")
+            equal(get(s, "/roots/16", method="PURGE").json(), {"value": 4}, "root")
+            equal(curl(s.url + "/total", '{"value":1} {"value":2}', NDJSON, method="M-SEARCH").body.count(b"total"), 2, "totals")
+            for method in "BREW", "GET", "SEARCH":
+                equal(get(s, "/factors/2", method=method).json(), [{"factor": "2"}], method)
+            wait_for("a log line", lambda: s.events("call", method="M-SEARCH", path="/total", rpc="/Calculator/RunningTotal"))
+            refused(s, "/sums", 415, 3, method="SEARCH", data=sums, headers=["content-type: text/plain"])
+            refused(s, "/sums", 400, 3, "valu1", method="SEARCH", data='{"valu1":1}')
+            refused(s, "/sums", 413, 8, method="SEARCH", data=b" " * (6 << 20))
+            refused(s, "/none", 404, 5, method="SEARCH")
+            refused(s, "/sums", 501, 12, method="search")
+            refused(s, "/sums", 501, 12, method="BREW")
+            for method in "PURGE", "POST":
+                equal(refused(s, "/sums", 405, 12, method=method).headers["allow"], "OPTIONS, SEARCH", "Allow")
+            equal(get(s, "/sums", method="OPTIONS", status=204).headers["allow"], "OPTIONS, SEARCH", "Allow")
+            asked = get(s, "/sums", "origin: https://app.example", "access-control-request-method: SEARCH", method="OPTIONS", status=204)
+            equal(asked.headers["access-control-allow-methods"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, SEARCH", "preflight")
+            equal(curl(s.url + "/sums", sums, JSON, "origin: https://app.example", method="SEARCH").headers["access-control-allow-origin"],
+                  "https://app.example", "allowed origin")
+            s.assert_nothing_live()
 
 
 @test()

@@ -148,6 +148,46 @@ static void test_preflight(void **state)
     arena_fini(&arena);
 }
 
+/* fetch(url, {method: "SEARCH"}) asks before it calls. */
+static void test_preflight_of_methods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *asked, *added;
+    } rows[] = {
+        {NULL, ""},
+        {"POST", ""},
+        {"DELETE", ""},
+        {"SEARCH", ", SEARCH"},
+        {"patch", ", patch"},
+        {"GE", ", GE"},
+        {"*", ", *"},
+        {"TRACE", ""},
+        {"CONNECT", ""},
+        {"", ""},
+        {"A B", ""},
+        {"A,B", ""},
+        {"A\r\nB: c", ""},
+        {"S\xc3\x84", ""},
+        {"A-METHOD-OF-EXACTLY-32-CHARACTERS", ""},
+    };
+    struct arena arena;
+    struct cors_policy policy = {.max_age_s = 7200};
+    arena_init(&arena, NULL, 0, 1 << 16);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct metadata md;
+        char wanted[100];
+        struct cors_request req = {.origin = SLICE("https://app.example"),
+                                   .request_method = field(rows[i].asked)};
+        metadata_init(&md, &arena, 1 << 16);
+        snprintf(wanted, sizeof wanted, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS%s",
+                 rows[i].added);
+        assert_int_equal(cors_preflight_fields(&policy, CORS_ALLOWED, &req, &md), 0);
+        assert_field(&md, "access-control-allow-methods", wanted);
+    }
+    arena_fini(&arena);
+}
+
 static void test_response(void **state)
 {
     (void)state;
@@ -184,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_preflight_of_methods),
         cmocka_unit_test(test_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,7 @@ static void test_request_as_protocols_see_it(void **state)
         "PUT", "/own/a?b=c&d", "Host: localhost\nContent-Type:  a/b \nX-Y: z\ncontent-length: 3\n");
     const struct exchange_request *req = exchange_request(ex);
     assert_int_equal(req->method, METHOD_PUT);
+    assert_true(slice_equal(req->method_name, SLICE("PUT")));
     assert_true(slice_equal(req->target, SLICE("/own/a?b=c&d")));
     assert_true(slice_equal(req->path, SLICE("/own/a")));
     assert_true(slice_equal(req->query, SLICE("b=c&d")));
@@ -179,6 +180,23 @@ static void test_request_as_protocols_see_it(void **state)
     assert_ptr_equal(ex->protocol, &last);
     exchange_close(ex);
     assert_string_equal(transcript, "open:/own/a close open:/other close ");
+}
+
+static void test_custom_method(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("SEARCH", "/own", "Host: a\nContent-Length: 2\n");
+    assert_int_equal(exchange_request(ex)->method, METHOD_CUSTOM);
+    assert_true(slice_equal(exchange_request(ex)->method_name, SLICE("SEARCH")));
+    assert_false(exchange_request(ex)->upgradable);
+    assert_int_equal(exchange_take_body(ex, SLICE("ab")), 2);
+    exchange_take_body_end(ex);
+    exchange_close(ex);
+    ex = begin("TRACE", "/own", "Host: a\n");
+    assert_int_equal(ex->http_status, 405);
+    assert_null(ex->protocol);
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own body:ab end close ");
 }
 
 static void test_many_fields(void **state)
@@ -418,8 +436,9 @@ static void test_refusals_reach_no_protocol(void **state)
         {"POST", "Host: a\nContent-Length: 1\nTransfer-Encoding: chunked\n", 400, true,
          "{\"code\":3,\"message\":\"Content-Length and"},
         {"POST", "", 400, true, "{\"code\":3,"},
-        {"BREW", "Host: a\n", 501, true,
-         "{\"code\":12,\"message\":\"the method is not known\",\"details\":[]}\n"},
+        {"BR(EW", "Host: a\n", 501, true,
+         "{\"code\":12,\"message\":\"the method is not a token of at most 32 characters\","
+         "\"details\":[]}\n"},
         {"TRACE", "Host: a\n", 405, true, "{\"code\":12,"},
         {"POST", "Host: localhost\nOrigin: https://evil.example\n", 403, false, "{\"code\":7,"},
         {"OPTIONS",
@@ -744,6 +763,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_request_as_protocols_see_it),
+        TEST(test_custom_method),
         TEST(test_many_fields),
         TEST(test_echo),
         TEST(test_pause),

@@ -90,8 +90,15 @@ static void test_table(void **state)
         {"GET /", "Host: a\n", 505},
         {"TRACE / HTTP/1.1", "Host: a\n", 405},
         {"CONNECT a:443 HTTP/1.1", "Host: a\n", 405},
-        {"BREW / HTTP/1.1", "Host: a\n", 501},
-        {"get / HTTP/1.1", "Host: a\n", 501},
+        {"SEARCH / HTTP/1.1", "Host: a\nContent-Length: 5\n", 0},
+        {"get / HTTP/1.1", "Host: a\n", 0},
+        {"connect / HTTP/1.1", "Host: a\n", 0},
+        {"!#$%&'*+-.^_`|~09azAZ / HTTP/1.1", "Host: a\n", 0},
+        {"A-METHOD-OF-EXACTLY-32-CHARACTERS / HTTP/1.1", "Host: a\n", 501},
+        {"METHOD-OF-EXACTLY-32-CHARACTERS- / HTTP/1.1", "Host: a\n", 0},
+        {"SEA(RCH / HTTP/1.1", "Host: a\n", 501},
+        {"S\xc3\x84 / HTTP/1.1", "Host: a\n", 501},
+        {" / HTTP/1.1", "Host: a\n", 501},
         {"GET http://a/ HTTP/1.1", "Host: a\n", 400},
         {"GET a:443 HTTP/1.1", "Host: a\n", 400},
         {"OPTIONS * HTTP/1.1", "Host: a\n", 400},
@@ -165,6 +172,12 @@ static void test_results(void **state)
     assert_true(slice_equal(fw.value[FIREWALL_REQUEST_METHOD], SLICE("POST")));
     assert_true(slice_equal(fw.value[FIREWALL_REQUEST_HEADERS], SLICE("x")));
     assert_int_equal(fw.count, 9);
+    assert_true(slice_equal(fw.method_name, SLICE("PATCH")));
+    judge(&fw, "Search /x HTTP/1.1", "Host: a\n");
+    assert_int_equal(fw.method, METHOD_CUSTOM);
+    assert_true(slice_equal(fw.method_name, SLICE("Search")));
+    judge(&fw, "A-METHOD-OF-MORE-THAN-32-CHARACTERS /x HTTP/1.1", "Host: a\n");
+    assert_true(slice_equal(fw.method_name, SLICE("A-METHOD-OF-MORE-THAN-32-CHARACT")));
     judge(&fw, "GET /x HTTP/1.1", "Host: a\n");
     assert_int_equal(fw.content_length, UINT64_MAX);
     assert_null(fw.value[FIREWALL_ORIGIN].data);

@@ -204,6 +204,57 @@ static void a_rule_for_any_method(void **state)
     expect_answer("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 }
 
+/* Opens the exchange with the only custom method of the fixture, or another one. */
+static void custom(const char *method, const char *target)
+{
+    request(METHOD_CUSTOM, target);
+    fx.request.method_name = slice_from_string(method);
+    fake_exchange_open(&fx, &protocol_rest);
+}
+
+static void a_rule_for_a_custom_method(void **state)
+{
+    (void)state;
+    custom("SEARCH", "/v1/books?name=x");
+    fake_exchange_body_end(&fx);
+    expect_sent(0, SLICE("\x0a\1x"));
+    answer(SLICE("\x0a\1y"), STATUS_OK);
+    expect_text("[{\"name\":\"y\"}]");
+    fake_exchange_close(&fx);
+    static const struct {
+        const char *method, *target;
+        int http_status, code;
+        const char *allow;
+    } rows[] = {
+        {"SEARCH", "/v1/shelves/1", 405, 12, "GET, HEAD, OPTIONS"},
+        {"SEARCH", "/nope", 404, 5, ""},
+        {"BREW", "/v1/books", 501, 12, ""},
+        {"search", "/v1/books", 501, 12, ""},
+        {"BREW", "/nope", 501, 12, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        custom(rows[i].method, rows[i].target);
+        expect_error(rows[i].http_status, rows[i].code, rows[i].target);
+        expect_answer("allow", rows[i].allow);
+        fake_exchange_close(&fx);
+    }
+    post("/v1/books", "{}");
+    expect_error(405, 12, "/v1/books");
+    expect_answer("allow", "GET, HEAD, OPTIONS, SEARCH");
+}
+
+/* Such a method may have a body like any other. */
+static void any_method_is_a_custom_one_too(void **state)
+{
+    (void)state;
+    custom("BREW", "/any?name=x");
+    fake_exchange_body_end(&fx);
+    expect_sent(0, SLICE("\x0a\1x"));
+    fake_exchange_close(&fx);
+    custom("BREW", "/files/x");
+    expect_error(501, 12, "/files/x");
+}
+
 static void a_rule_goes_before_the_page(void **state)
 {
     (void)state;
@@ -229,6 +280,8 @@ int main(void)
         FILES(raw_uploads_are_streams_of_pieces),
         FILES(path_and_query_bind_the_first_message_of_a_stream),
         FILES(a_rule_for_any_method),
+        LIBRARY(a_rule_for_a_custom_method),
+        FILES(any_method_is_a_custom_one_too),
         FILES(a_rule_goes_before_the_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

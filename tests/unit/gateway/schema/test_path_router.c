@@ -348,6 +348,10 @@ static void test_allow_any(void **state)
     assert_true(slice_equal(slice_from(allow, len),
                             SLICE("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, REPORT")));
     assert_int_equal(routes_allow(r, SLICE("/none"), allow), 0);
+    assert_true(routes_know_method(r, SLICE("REPORT")));
+    assert_false(routes_know_method(r, SLICE("report")));
+    assert_false(routes_know_method(r, SLICE("%52EPORT"))); /* nothing is decoded */
+    assert_false(routes_know_method(r, SLICE("/any")));
     routes_unref(r);
 }
 
