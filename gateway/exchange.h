@@ -82,7 +82,8 @@ void exchange_trailers(struct exchange *ex, const struct metadata *trailers);
 /* The body is complete.  What answers HEAD may leave the body out; no length is announced then, and
  * the connection may end. */
 void exchange_end(struct exchange *ex);
-/* Makes a broken-off response visible to the client: the connection ends before the last chunk. */
+/* Makes a broken-off response visible to the client: behind what was written the connection ends,
+ * before the last chunk.  Without a head, or for HEAD, it ends at once. */
 void exchange_abort(struct exchange *ex);
 
 /* Answers an upgradable request with 101 and turns the connection into raw bytes both ways: on_body

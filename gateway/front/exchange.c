@@ -429,18 +429,14 @@ void exchange_end(struct exchange *ex)
     if (ex->reply == REPLY_ABORTED)
         return;
     exchange_set_reply(ex, REPLY_ENDED);
-    /* Nobody reads the rest of an upload whose answer is complete. */
-    if (ex->upload == UPLOAD_OPEN)
-        ex->upload = UPLOAD_DISCARD;
-    ex->upload_paused = false;
-    ex->all->wake(ex);
+    /* Nobody reads the rest of an upload whose answer is known. */
+    exchange_discard_upload(ex);
 }
 
 void exchange_abort(struct exchange *ex)
 {
     exchange_set_reply(ex, REPLY_ABORTED);
-    ex->upload_paused = false;
-    ex->all->wake(ex);
+    exchange_discard_upload(ex);
 }
 
 void exchange_pause_upload(struct exchange *ex)

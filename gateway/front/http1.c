@@ -344,20 +344,21 @@ static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
     return result;
 }
 
-/* A HEAD response carries the length of the whole body: it waits for the end.  A response that
- * broke off in the turn of its head, or while it was held, begins all the same: a connection that
- * ends without a byte looks to a client as if the request might be sent again. */
+/* There is nothing to send.  A response that broke off behind its head leaves all the same: what it
+ * holds may say why, and a connection that ends without a byte looks to a browser as if the request
+ * might be sent again. */
+static bool is_cut(const struct exchange *ex)
+{
+    return ex->reply == REPLY_ABORTED &&
+           (!ex->http_status || ex->upgraded || ex->request.method == METHOD_HEAD);
+}
+
+/* A HEAD response carries the length of the whole body: it waits for the end. */
 static bool can_commit(const struct exchange *ex)
 {
-    bool head = ex->request.method == METHOD_HEAD;
-    switch (ex->reply) {
-    case REPLY_HEAD:
-        return !head && !ex->hold;
-    case REPLY_ABORTED:
-        return !head && !ex->upgraded && ex->http_status != 0;
-    default:
-        return ex->reply == REPLY_ENDED;
-    }
+    if (ex->reply == REPLY_HEAD)
+        return !ex->hold && ex->request.method != METHOD_HEAD;
+    return ex->reply != REPLY_NONE;
 }
 
 static enum MHD_Result http1_answer(struct http1 *h, struct exchange *ex)
@@ -366,10 +367,10 @@ static enum MHD_Result http1_answer(struct http1 *h, struct exchange *ex)
         exchange_take_body_end(ex);
         h->progress |= ex->body_end_seen;
     }
+    if (is_cut(ex))
+        return MHD_NO;
     if (can_commit(ex))
         return http1_commit(h, ex);
-    if (ex->reply == REPLY_ABORTED)
-        return MHD_NO;
     http1_wait(h, ex->connection);
     return MHD_YES;
 }
@@ -430,7 +431,7 @@ static enum MHD_Result http1_begin(struct http1 *h, struct MHD_Connection *mhd,
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_field, ex);
     exchange_begin(ex, slice_from_string(line[0]), target, slice_from_string(line[2]));
     http1_start_phase(conn, ex);
-    if (ex->reply == REPLY_ABORTED)
+    if (is_cut(ex))
         return MHD_NO;
     return answers_unread(ex) ? http1_commit(h, ex) : MHD_YES;
 }
@@ -442,7 +443,7 @@ static enum MHD_Result http1_body(struct http1 *h, struct exchange *ex, struct s
     size_t taken = exchange_take_body(ex, data);
     *left = data.len - taken;
     note_upload(conn, ex);
-    if (ex->reply == REPLY_ABORTED || exchange_discarded_too_much(ex))
+    if (is_cut(ex) || exchange_discarded_too_much(ex))
         return MHD_NO;
     if (taken == 0) {
         http1_park(h, conn); /* unread bytes in a full buffer would spin */

@@ -22,7 +22,8 @@ EVENTS = "accept: text/event-stream"
 
 @contextlib.contextmanager
 def gateway():
-    with bridge() as (_, server):
+    with bridge() as (calculator, server):
+        server.upstream = calculator.address
         yield server
 
 
@@ -420,6 +421,57 @@ def test_failures_of_a_stream_are_visible(s):
     assert reply.exit_status != 0, "an array that broke off looks complete to curl"
     assert b',{"error":{"code":4' in reply.body and not reply.body.rstrip().endswith(b"]"), reply
     s.assert_nothing_live()
+
+
+def unchunked(data):
+    body = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        body, data = body + data[:int(size, 16)], data[int(size, 16) + 2:]
+    return body
+
+
+def last_error(framing, body):
+    """The error that a stream ended with."""
+    text = body.decode()
+    if framing == NDJSON:
+        return json.loads(text.splitlines()[-1])["error"]
+    if framing == EVENTS:
+        return json.loads(text.rpartition("event: error\ndata: ")[2])["error"]
+    whole = json.loads(text + "]")  # all but its end
+    assert len(whole) > 1, text[-300:]
+    return whole[-1]["error"]
+
+
+@test(60)
+def test_calls_that_wait_for_themselves(s):
+    """Replies wait for the end of an upload that the upstream does not take before its replies are read."""
+    with Gateway(s.upstream, "--stall-timeout", "1s") as gateway:
+        for framing in "accept: application/json", NDJSON, EVENTS:
+            reply = curl(gateway.url + "/v1/total", '{"value":1}\n' * 400_000, framing)
+            equal(reply.status, 200, f"HTTP status with {framing}: {reply.body[-300:]}")
+            error = last_error(framing, reply.body)
+            equal((error["code"], "wait for the end of the request" in error["message"]), (8, True), f"last element: {error}")
+            equal(reply.exit_status != 0, framing not in (NDJSON, EVENTS), f"whether the stream was cut with {framing}")
+            gateway.assert_nothing_live()
+
+
+@test(60)
+def test_streams_that_a_drain_ends(s):
+    for framing in "accept: application/json", NDJSON, EVENTS:
+        with Gateway(s.upstream, "--drain-timeout", "300ms") as gateway, \
+             socket.create_connection(("127.0.0.1", gateway.port("http")), 10) as peer:
+            peer.sendall(b"GET /v1/factors/1152921504606846976?delay=0.05s HTTP/1.1\r\nhost: x\r\n%s\r\n\r\n" % framing.encode())
+            answer = peer.recv(65536)
+            while b"factor" not in answer:
+                answer += peer.recv(65536)
+            gateway.terminate()
+            while piece := peer.recv(65536):
+                answer += piece
+            equal(gateway.wait(5), 0, "exit status")
+            error = last_error(framing, unchunked(answer.partition(b"\r\n\r\n")[2]))
+            equal((error["code"], error["message"]), (14, "the gateway shuts down"), "last element")
+            equal(answer.endswith(b"\r\n0\r\n\r\n"), framing in (NDJSON, EVENTS), f"whether it looks complete with {framing}")
 
 
 @test()

@@ -359,6 +359,25 @@ static void test_stuck(void **state)
     exchange_close(ex);
 }
 
+/* What broke off still leaves: behind the rest of the upload, which nobody wants. */
+static void test_abort_during_an_upload(void **state)
+{
+    (void)state;
+    struct exchange *ex = begin("POST", "/own", "Host: a\nTransfer-Encoding: chunked\n");
+    exchange_head(ex, 200, NULL);
+    exchange_write(ex, SLICE("[1,{\"error\":{}}"));
+    exchange_pause_upload(ex);
+    wakes = 0;
+    exchange_abort(ex);
+    assert_true(wakes > 0);
+    assert_int_equal(exchange_take_body(ex, SLICE("ab")), 2);
+    exchange_take_body_end(ex);
+    exchange_commit(ex);
+    assert_output(ex, "[1,{\"error\":{}}");
+    exchange_close(ex);
+    assert_string_equal(transcript, "open:/own close ");
+}
+
 static void answer(struct exchange *ex)
 {
     exchange_head(ex, 404, NULL);
@@ -772,6 +791,7 @@ int main(void)
         TEST(test_hold),
         TEST(test_hold_ends_at_its_bound),
         TEST(test_stuck),
+        TEST(test_abort_during_an_upload),
         TEST(test_no_callbacks),
         TEST(test_discard_bound),
         TEST(test_abort),
