@@ -20,15 +20,21 @@ static bool has_no_content(int http_status)
     return http_status == 204 || http_status == 205 || http_status == 304;
 }
 
+/* x-http-code is for the gateway alone. */
+static void take_fields(const struct metadata *from, struct metadata *to, int *http_code)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct metadata_entry field = from->entries[i];
+        if (slice_equal(field.name, SLICE("x-http-code")))
+            *http_code = read_http_code(field.value);
+        else
+            metadata_add(to, field.name, field.value);
+    }
+}
+
 void rest_reply_headers(struct rest *r, const struct metadata *headers)
 {
-    for (uint32_t i = 0; i < headers->count; i++) {
-        struct metadata_entry field = headers->entries[i];
-        if (slice_equal(field.name, SLICE("x-http-code")))
-            r->http_code = read_http_code(field.value);
-        else
-            metadata_add(&r->headers, field.name, field.value);
-    }
+    take_fields(headers, &r->headers, &r->http_code);
 }
 
 static struct slice reply_prefix(const struct rest *r)
@@ -52,9 +58,12 @@ static void reply_head(struct rest *r, int http_status, struct slice content_typ
 
 static void reply_trailers(struct rest *r, const struct metadata *trailers)
 {
-    struct metadata fields;
+    struct metadata own, fields;
+    int too_late;
+    metadata_init(&own, exchange_arena(r->ex), SIZE_MAX);
     metadata_init(&fields, exchange_arena(r->ex), SIZE_MAX);
-    request_metadata_to_front_prefixed(trailers, reply_prefix(r), &fields);
+    take_fields(trailers, &own, &too_late);
+    request_metadata_to_front_prefixed(&own, reply_prefix(r), &fields);
     exchange_trailers(r->ex, &fields);
 }
 

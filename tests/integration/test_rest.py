@@ -291,7 +291,7 @@ def test_chosen_status(_):
 def test_which_fields_are_trailers(_):
     with showing() as server:
         tails = ["x-tail-set-cookie: a=b", "x-tail-cache-control: no-store", "x-tail-x-a: 1", "x-tail-x-b-bin: AAE=",
-                 "x-tail-location: /x", "x-tail-x-long: " + "v" * 3000]
+                 "x-tail-location: /x", "x-tail-x-http-code: 202", "x-tail-x-long: " + "v" * 3000]
         reply = get(server, "/show", TE, *tails)
         equal(reply.headers["trailer"].split(", "), ["x-a", "x-b-bin", "x-long"], "names")
         for part in b"x-a: 1\r\n", b"x-b-bin: AAE\r\n", b"x-long: " + b"v" * 3000 + b"\r\n":
