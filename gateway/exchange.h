@@ -79,8 +79,8 @@ bool exchange_write(struct exchange *ex, struct slice data);
  * are dropped, as are those whose place is in the head (RFC 9110 section 6.5.1) and what passes 4
  * KiB. Copied. */
 void exchange_trailers(struct exchange *ex, const struct metadata *trailers);
-/* The body is complete.  What answers HEAD may leave the body out; no length is announced then, and
- * the connection may end. */
+/* The body is complete.  What answers HEAD, and a 304, may leave the body out; no length is
+ * announced then, and the connection may end. */
 void exchange_end(struct exchange *ex);
 /* Makes a broken-off response visible to the client: behind what was written the connection ends,
  * before the last chunk.  Without a head, or for HEAD, it ends at once. */

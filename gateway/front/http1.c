@@ -243,9 +243,10 @@ static void on_upgrade(void *arg, struct MHD_Connection *mhd, void *context, con
     http1_run_soon(h);
 }
 
-/* The answer to HEAD when the length of the body is not known.  The library would write the last
- * chunk of a chunked response even here, and the client would read it as the next response; so the
- * connection ends instead. */
+/* The answer to HEAD, or a 304, when the length of the body is not known: it must not say a wrong
+ * one (RFC 9110 section 8.6).  Without one the library would write the last chunk of a chunked
+ * response even here, and the client would read it as the next response; so the connection ends
+ * instead. */
 static struct MHD_Response *http1_response_head(struct exchange *ex)
 {
     struct MHD_Response *response =
@@ -260,13 +261,13 @@ static struct MHD_Response *http1_response(struct exchange *ex)
     if (ex->upgraded)
         return MHD_create_response_for_upgrade(on_upgrade, ex);
     struct slice body = exchange_output(ex);
-    bool none = ex->http_status == 204 || ex->http_status == 304;
-    if (ex->request.method == METHOD_HEAD && body.len == 0 && !none)
+    bool bodiless = ex->request.method == METHOD_HEAD || ex->http_status == 304;
+    if (bodiless && body.len == 0 && ex->http_status != 204)
         return http1_response_head(ex);
     if (ex->reply != REPLY_ENDED || ex->trailers.count > 0)
         return MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, ex->firewall.http_1_0 ? BLOCK_BYTES : 1, on_read, ex, NULL);
-    if (ex->request.method != METHOD_HEAD) {
+    if (!bodiless) {
         ex->bytes_out = body.len;
         metrics_add(ex->all->ctx->metrics, METRIC_BYTES_OUT, body.len);
     }

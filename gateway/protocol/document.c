@@ -55,7 +55,6 @@ void document_send(struct exchange *ex, const struct document *document)
     for (size_t i = 0; i < document->fields_count; i++)
         metadata_add_borrowed(&head, document->fields[i].name, document->fields[i].value);
     exchange_head(ex, known ? 304 : 200, &head);
-    if (!known)
-        exchange_write(ex, document->body);
+    exchange_write(ex, document->body); /* of a 304 only the length is sent */
     exchange_end(ex);
 }
