@@ -56,7 +56,7 @@ static bool is_path_prefix(const char *text)
     return *text == 0;
 }
 
-static const char *judge_path_prefix(const char *value)
+const char *config_flags_judge_path_prefix(const char *value)
 {
     return is_path_prefix(value) && strlen(value) <= MAX_PATH_PREFIX
                ? NULL
@@ -103,9 +103,7 @@ const struct option config_flags_options[] = {
      "HTTP rules that override those of the schema: YAML, the section http of\n"
      "google.api.Service.",
      NULL, 0, 0, AT(http_rules), OPTION_TEXT, 0},
-    {"path-prefix", "PATH",
-     "Serve only what is below this path, as if it stood at / (default: all).", NULL, 0, 0,
-     AT(path_prefix), OPTION_TEXT, 0, .judge = judge_path_prefix},
+    CONFIG_PATH_PREFIX_OPTION(AT(path_prefix)),
     {"schema-interval", "D", "Between refreshes of the schema; 0: only on SIGHUP (the default).",
      NULL, 0, 0, AT(schema_interval), OPTION_DURATION, 0},
     {"upstream-authority", "NAME",
@@ -161,13 +159,8 @@ const struct option config_flags_options[] = {
      AT(json_pretty), OPTION_FLAG, 0, .key = "json.pretty"},
     {"json-emit-defaults", NULL, "Print fields that have their default value.", NULL, 0, 0,
      AT(json_emit_defaults), OPTION_FLAG, 0, .key = "json.emit_defaults"},
-    {"json-enums-as-numbers", NULL, "Print enum values as numbers, not names.", NULL, 0, 0,
-     AT(json_enums_as_numbers), OPTION_FLAG, 0, .key = "json.enums_as_numbers"},
-    {"json-proto-names", NULL, "Print field names as in the .proto, not in lowerCamelCase.", NULL,
-     0, 0, AT(json_proto_names), OPTION_FLAG, 0, .key = "json.proto_names"},
-    {"json-int64-as-numbers", NULL,
-     "Print 64-bit integers as numbers, not strings: exact only in clients\nthat read them so.",
-     NULL, 0, 0, AT(json_int64_as_numbers), OPTION_FLAG, 0, .key = "json.int64_as_numbers"},
+    CONFIG_JSON_FORM_OPTIONS(AT(json_enums_as_numbers), AT(json_proto_names),
+                             AT(json_int64_as_numbers)),
     {"ignore-query", "NAME", "A query parameter to pass over; repeatable.", NULL, 0,
      CONFIG_MAX_FILES, AT(ignore_query), OPTION_LIST, 0, .key = "rest.ignore_query"},
     {"decode-slashes", NULL, "Decode %2F also in path variables of several segments.", NULL, 0, 0,

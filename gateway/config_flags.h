@@ -34,7 +34,31 @@ struct config_flags {
     struct arena words; /* copies of what came from the environment */
 };
 
+/* Rows that commands have too which show what `serve` would do; `at` says where the value goes. */
+#define CONFIG_PATH_PREFIX_OPTION(at)                                                              \
+    {                                                                                              \
+        "path-prefix", "PATH",                                                                     \
+            "Serve only what is below this path, as if it stood at / (default: all).", NULL, 0, 0, \
+            at, OPTION_TEXT, 0, .judge = config_flags_judge_path_prefix                            \
+    }
+#define CONFIG_JSON_FLAG_OPTION(name, help, at, key)                                               \
+    {                                                                                              \
+        name, NULL, help, NULL, 0, 0, at, OPTION_FLAG, 0, "json." key                              \
+    }
+#define CONFIG_JSON_FORM_OPTIONS(enums_at, names_at, int64_at)                                     \
+    CONFIG_JSON_FLAG_OPTION("json-enums-as-numbers", "Print enum values as numbers, not names.",   \
+                            enums_at, "enums_as_numbers"),                                         \
+        CONFIG_JSON_FLAG_OPTION("json-proto-names",                                                \
+                                "Print field names as in the .proto, not in lowerCamelCase.",      \
+                                names_at, "proto_names"),                                          \
+        CONFIG_JSON_FLAG_OPTION(                                                                   \
+            "json-int64-as-numbers",                                                               \
+            "Print 64-bit integers as numbers, not strings: exact only in clients\n"               \
+            "that read them so.",                                                                  \
+            int64_at, "int64_as_numbers")
+
 extern const struct option config_flags_options[];
+const char *config_flags_judge_path_prefix(const char *value);
 
 /* The defaults of config_init(). */
 void config_flags_init(struct config_flags *flags);

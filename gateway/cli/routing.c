@@ -31,7 +31,7 @@ static int build_and_print(const struct command *command, const struct routing_f
 int routing_run(const struct command *command, int argc, char **argv,
                 int (*print)(struct routes *routes, const struct routing_flags *flags))
 {
-    struct routing_flags flags = {.json = false};
+    struct routing_flags flags = {.openapi.prefix = ""};
     struct option_list operands = {0};
     struct client client = {0};
     char error[OPTION_ERROR_LEN];

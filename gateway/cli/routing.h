@@ -3,12 +3,13 @@
 #pragma once
 #include "gateway/cli/client.h"
 #include "gateway/commands.h"
-#include "gateway/schema/routes.h"
+#include "gateway/schema/openapi.h"
 
 struct routing_flags {
     struct client_flags client;
     const char *http_rules;
-    bool json; /* of `routes` */
+    bool json;                      /* of `routes` */
+    struct openapi_options openapi; /* of `openapi` */
 };
 
 /* Rows for an option table whose settings are a struct routing_flags. */

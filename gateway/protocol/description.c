@@ -4,7 +4,7 @@
 #include "gateway/protocol/document.h"
 #include "gateway/protocol/error_body.h"
 #include "gateway/protocol/protocols.h"
-#include "gateway/schema/routes.h"
+#include "gateway/schema/openapi.h"
 
 enum { MAX_HEAD = 4096, MAX_ERROR = 4096 };
 
@@ -16,7 +16,14 @@ struct description {
 
 static struct slice get_openapi(const struct context *ctx, struct status *st)
 {
-    return routes_openapi(ctx->routes, ctx->config->path_prefix, st);
+    const struct config *config = ctx->config;
+    const struct openapi_options options = {
+        .prefix = config->path_prefix,
+        .proto_names = config->json_proto_names,
+        .enums_as_numbers = config->json_enums_as_numbers,
+        .int64_as_numbers = config->json_int64_as_numbers,
+    };
+    return routes_openapi(ctx->routes, &options, st);
 }
 
 static struct slice get_descriptors(const struct context *ctx, struct status *st)

@@ -227,8 +227,9 @@ static json_t *components_of(struct openapi *o)
     return json_pack("{sO so}", "schemas", o->schemas, "responses", error);
 }
 
-static json_t *make_document(struct openapi *o, const struct routes *routes, const char *prefix)
+static json_t *make_document(struct openapi *o, const struct routes *routes)
 {
+    const char *prefix = o->options->prefix;
     o->paths = json_object();
     o->schemas = json_object();
     o->shapes = json_object();
@@ -241,14 +242,15 @@ static json_t *make_document(struct openapi *o, const struct routes *routes, con
     return document;
 }
 
-char *openapi_text(const struct routes *routes, const char *prefix, bool pretty, struct status *st)
+char *openapi_text(const struct routes *routes, const struct openapi_options *options, bool pretty,
+                   struct status *st)
 {
     enum { MAX_WAITING = OPENAPI_MAX_NODES * 2 * (int)sizeof(void *) };
-    struct openapi o = {.schema = routes_schema(routes)};
+    struct openapi o = {.schema = routes_schema(routes), .options = options};
     comments_init(&o.comments, schema_descriptor_set(o.schema));
     arena_init(&o.arena, NULL, 0, MAX_TEXTS);
     buf_init(&o.waiting, MAX_WAITING);
-    json_t *document = make_document(&o, routes, prefix);
+    json_t *document = make_document(&o, routes);
     bool large = o.nodes > OPENAPI_MAX_NODES;
     char *text = NULL;
     if (!large && !o.failed && document)

@@ -7,7 +7,13 @@
 /* Properties, parameters and operations of one document; more is RESOURCE_EXHAUSTED. */
 enum { OPENAPI_MAX_NODES = 200000 };
 
-/* The document as JSON text, to be freed; with `pretty` indented for people.  `prefix` is the path
- * that stands before all of its paths, "" or as "/api".  NULL with *st.  Blocks while it is made.
- */
-char *openapi_text(const struct routes *routes, const char *prefix, bool pretty, struct status *st);
+/* What the gateway's settings say of paths and of the JSON that it prints (transcode_options). */
+struct openapi_options {
+    const char *prefix; /* stands before all paths: "" or as "/api" */
+    bool proto_names, enums_as_numbers, int64_as_numbers;
+};
+
+/* The document as JSON text, to be freed; with `pretty` indented for people.  NULL with *st. Blocks
+ * while it is made. */
+char *openapi_text(const struct routes *routes, const struct openapi_options *options, bool pretty,
+                   struct status *st);

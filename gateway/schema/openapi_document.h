@@ -11,6 +11,7 @@
 
 struct openapi {
     const struct schema *schema;
+    const struct openapi_options *options;
     struct comments comments;
     struct arena arena; /* texts of this document's making */
     json_t *paths;      /* owned by the document, as the next */
@@ -21,6 +22,11 @@ struct openapi {
     bool failed;        /* out of memory */
 };
 
+/* What the field is called in JSON. */
+static inline struct slice openapi_field_name(const struct openapi *o, const struct field *f)
+{
+    return o->options->proto_names ? f->name : f->json_name;
+}
 /* Sets or appends, stealing `value`. */
 void openapi_put(struct openapi *o, json_t *object, const char *key, json_t *value);
 void openapi_append(struct openapi *o, json_t *array, json_t *value);

@@ -87,7 +87,7 @@ static void add_path_parameters(struct openapi *o, json_t *parameters,
     }
 }
 
-/* "book.author.name" by JSON names. */
+/* "book.author.name". */
 static json_t *query_name(const struct query_walk *q)
 {
     enum { MAX_NAME = 8192 };
@@ -95,7 +95,7 @@ static json_t *query_name(const struct query_walk *q)
     buf_init(&name, MAX_NAME);
     for (size_t i = 0; i < q->len; i++) {
         buf_append(&name, ".", i > 0 ? 1 : 0);
-        buf_append_slice(&name, q->chain[i]->json_name);
+        buf_append_slice(&name, openapi_field_name(q->o, q->chain[i]));
     }
     json_t *text = openapi_string(buf_slice(&name));
     buf_fini(&name);

@@ -22,13 +22,25 @@ static json_t *number(const char *format, double max)
                      "-Infinity");
 }
 
-/* 64 bits do not fit into the numbers of JavaScript, so they are texts. */
-static json_t *long_integer(const char *format, const char *pattern)
+/* 64 bits do not fit into the numbers of JavaScript, so they are texts unless that is wanted. */
+static json_t *long_integer(const struct openapi *o)
 {
-    return json_pack("{ss ss ss}", "type", "string", "format", format, "pattern", pattern);
+    if (o->options->int64_as_numbers)
+        return integer("int64", INT64_MIN, INT64_MAX);
+    return json_pack("{ss ss ss}", "type", "string", "format", "int64", "pattern",
+                     "^-?(0|[1-9][0-9]{0,18})$");
 }
 
-static json_t *scalar(enum field_kind kind)
+static json_t *long_unsigned(const struct openapi *o)
+{
+    if (o->options->int64_as_numbers)
+        return json_pack("{ss ss si sf}", "type", "integer", "format", "uint64", "minimum", 0,
+                         "exclusiveMaximum", 0x1p64);
+    return json_pack("{ss ss ss}", "type", "string", "format", "uint64", "pattern",
+                     "^(0|[1-9][0-9]{0,19})$");
+}
+
+static json_t *scalar(const struct openapi *o, enum field_kind kind)
 {
     switch (kind) {
     case FIELD_DOUBLE:
@@ -45,10 +57,10 @@ static json_t *scalar(enum field_kind kind)
     case FIELD_INT64:
     case FIELD_SINT64:
     case FIELD_SFIXED64:
-        return long_integer("int64", "^-?(0|[1-9][0-9]{0,18})$");
+        return long_integer(o);
     case FIELD_UINT64:
     case FIELD_FIXED64:
-        return long_integer("uint64", "^(0|[1-9][0-9]{0,19})$");
+        return long_unsigned(o);
     case FIELD_BOOL:
         return json_pack("{ss}", "type", "boolean");
     case FIELD_BYTES:
@@ -72,7 +84,7 @@ static json_t *component(struct openapi *o, struct slice name, struct openapi_ty
 json_t *openapi_schema_message(struct openapi *o, const struct message_type *type)
 {
     if (type->well_known == WELL_KNOWN_WRAPPER)
-        return scalar(type->fields[0].kind);
+        return scalar(o, type->fields[0].kind);
     return component(o, type->full_name, (struct openapi_type){.message = type});
 }
 
@@ -86,7 +98,7 @@ static json_t *element(struct openapi *o, const struct field *f)
     if (f->enumeration)
         return component(o, f->enumeration->full_name,
                          (struct openapi_type){.enumeration = f->enumeration});
-    return scalar(f->kind);
+    return scalar(o, f->kind);
 }
 
 /* Keys of JSON objects are texts, whatever the map's. */
@@ -136,7 +148,7 @@ static void write_oneofs(struct openapi *o, json_t *schema, const struct message
             continue;
         if (!members[f->oneof])
             members[f->oneof] = json_array();
-        openapi_append(o, members[f->oneof], openapi_string(f->json_name));
+        openapi_append(o, members[f->oneof], openapi_string(openapi_field_name(o, f)));
     }
     for (size_t i = 0; members && i <= type->oneof_count; i++) {
         if (json_array_size(members[i]) > 1)
@@ -155,12 +167,13 @@ static void write_fields(struct openapi *o, json_t *schema, const struct message
     json_t *properties = json_object(), *required = json_array();
     for (size_t i = 0; i < type->field_count && openapi_count(o); i++) {
         const struct field *f = &type->fields[i];
+        struct slice name = openapi_field_name(o, f);
         json_t *property = openapi_schema_field(o, f);
         openapi_describe(o, property, comments_find(&o->comments, type->full_name, f->name));
-        o->failed |= json_object_setn_new(properties, (const char *)f->json_name.data,
-                                          f->json_name.len, property) < 0;
+        o->failed |=
+            json_object_setn_new(properties, (const char *)name.data, name.len, property) < 0;
         if (f->required)
-            openapi_append(o, required, openapi_string(f->json_name));
+            openapi_append(o, required, openapi_string(name));
     }
     openapi_put(o, schema, "properties", properties);
     if (json_array_size(required) > 0)
@@ -224,24 +237,40 @@ static void write_message(struct openapi *o, json_t *schema, const struct messag
     }
 }
 
-/* The values' comments as a list under the enum's own. */
+/* A value as an item of the list under the enum's comment.  What says nothing beyond the schema is
+ * left out: a name without a comment, unless the schema has numbers. */
+static void describe_value(struct openapi *o, const struct enum_type *type,
+                           const struct enum_value *value, struct buf *text)
+{
+    struct slice comment = comments_find(&o->comments, type->full_name, value->name);
+    bool number = o->options->enums_as_numbers;
+    if (comment.len == 0 && !number)
+        return;
+    buf_printf(text, "%s- ", buf_len(text) ? "\n" : "");
+    if (number)
+        buf_printf(text, "%d = ", value->number);
+    buf_printf(text, "%.*s%s%.*s", SLICE_PRINT(value->name), comment.len > 0 ? ": " : "",
+               SLICE_PRINT(comment));
+}
+
 static void write_enum(struct openapi *o, json_t *schema, const struct enum_type *type)
 {
     enum { MAX_TEXT = 64 << 10 };
     struct buf text;
-    json_t *names = json_array();
+    bool number = o->options->enums_as_numbers;
+    json_t *values = json_array();
     buf_init(&text, MAX_TEXT);
     buf_append_slice(&text, type_comment(o, type->full_name));
     for (size_t i = 0; i < type->value_count && openapi_count(o); i++) {
-        struct slice name = type->values[i].name;
-        struct slice comment = comments_find(&o->comments, type->full_name, name);
-        openapi_append(o, names, openapi_string(name));
-        if (comment.len > 0)
-            buf_printf(&text, "%s- %.*s: %.*s", buf_len(&text) ? "\n" : "", SLICE_PRINT(name),
-                       SLICE_PRINT(comment));
+        const struct enum_value *value = &type->values[i];
+        if (!number)
+            openapi_append(o, values, openapi_string(value->name));
+        else if (enum_type_value(type, value->number) == value) /* and no alias of another */
+            openapi_append(o, values, json_integer(value->number));
+        describe_value(o, type, value, &text);
     }
-    openapi_put(o, schema, "type", json_string("string"));
-    openapi_put(o, schema, "enum", names);
+    openapi_put(o, schema, "type", json_string(number ? "integer" : "string"));
+    openapi_put(o, schema, "enum", values);
     openapi_describe(o, schema, arena_copy(&o->arena, buf_slice(&text)));
     buf_fini(&text);
 }

@@ -1,7 +1,7 @@
 /* openapi_schema: the JSON form of protobuf types (proto3 JSON mapping) as JSON Schema 2020-12,
- * the dialect of OpenAPI 3.1.  Schemas say what replies look like and what is best sent: JSON
- * names, 64-bit integers as strings, enums by name.  What is accepted besides (proto names, numbers
- * for enums, null) is not said. */
+ * the dialect of OpenAPI 3.1.  Schemas say what replies look like and what is best sent, unless the
+ * options say otherwise: JSON names, 64-bit integers as strings, enums by name.  What is accepted
+ * besides (the other names, numbers and names of enums, null) is not said. */
 #pragma once
 #include "gateway/schema/openapi_document.h"
 

@@ -262,11 +262,12 @@ size_t routes_count(const struct routes *r)
 }
 
 /* Two workers may make it at the same time: the first that is done is kept. */
-struct slice routes_openapi(struct routes *r, const char *prefix, struct status *st)
+struct slice routes_openapi(struct routes *r, const struct openapi_options *options,
+                            struct status *st)
 {
     char *text = atomic_load_explicit(&r->openapi, memory_order_acquire), *mine = NULL;
     if (!text)
-        text = mine = openapi_text(r, prefix, false, st);
+        text = mine = openapi_text(r, options, false, st);
     char *none = NULL;
     if (mine && !atomic_compare_exchange_strong(&r->openapi, &none, mine)) {
         free(mine);

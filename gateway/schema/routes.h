@@ -5,6 +5,7 @@
 #include "gateway/schema/path_router.h"
 #include "gateway/schema/schema.h"
 
+struct openapi_options;
 struct routes;
 
 /* `extra` overrides: a method that a rule there selects has none of its options' bindings; of two
@@ -29,9 +30,10 @@ size_t routes_allow(const struct routes *r, struct slice path, char out[static P
 const struct http_route *routes_first(const struct routes *r);
 size_t routes_count(const struct routes *r);
 /* The OpenAPI document of the routes (openapi.h), compact: made at the first call, which blocks
- * while it is made, and kept; borrowed.  `prefix` is the same at each call.  data is NULL, with
+ * while it is made, and kept; borrowed.  The options are the same at each call.  data is NULL, with
  * *st, when it cannot be made.  From any thread. */
-struct slice routes_openapi(struct routes *r, const char *prefix, struct status *st);
+struct slice routes_openapi(struct routes *r, const struct openapi_options *options,
+                            struct status *st);
 /* How many bindings are left out because another upstream's method has their method and path;
  * *first, borrowed, tells of the first. */
 size_t routes_left_out(const struct routes *r, const char **first);

@@ -100,11 +100,43 @@ def test_templates_are_valid():
     validate_openapi(done.stdout)
 
 
+FORM = "--json-proto-names", "--json-enums-as-numbers", "--json-int64-as-numbers"
+
+
+@test(90)
+def test_form_of_json():
+    """The document is of the JSON that these options make."""
+    with bridge(*FORM, "--path-prefix", "/api") as (calculator, gateway):
+        reply = curl(gateway.url + "/api/openapi.json")
+        printed = drawbridge("openapi", *FORM, "--path-prefix", "/api", calculator.address)
+        equal(json.loads(printed.stdout), reply.json(), "what `drawbridge openapi` prints")
+        equal(reply.json()["servers"], [{"url": "/api"}], "servers")
+        schemas = reply.json()["components"]["schemas"]
+        page = curl(gateway.url + "/api/v1/history?page_size=1").json()
+        record, described = page["records"][0], schemas["HistoryRecord"]["properties"]
+        assert set(page) <= set(schemas["ListHistoryReply"]["properties"]) and "next_page_token" in page, page
+        assert set(record) <= set(described), (record, described)
+        equal((described["sequence"]["type"], type(record["sequence"])), ("integer", int), "a 64-bit integer")
+        operation = schemas[described["operation"]["$ref"].rpartition("/")[2]]
+        assert operation["type"] == "integer" and record["operation"] in operation["enum"], (record, operation)
+    validate_openapi(reply.body)
+    fails(2, "openapi", calculator.address, "--path-prefix", "api", says="--path-prefix")
+
+
 @test(150)
 def test_schemathesis():
     """Requests made from the document, right and wrong ones: no answer contradicts it."""
+    contradict()
+
+
+@test(150)
+def test_schemathesis_with_numbers_and_proto_names():
+    contradict(*FORM)
+
+
+def contradict(*flags):
     tools = python_tools("openapi")
-    with bridge() as (_, gateway), tempfile.TemporaryDirectory() as folder:
+    with bridge(*flags) as (_, gateway), tempfile.TemporaryDirectory() as folder:
         done = run([tools / "st", "run", gateway.url + "/openapi.json", "--phases", "fuzzing", "-n", "8", "--seed", "1",
                     "--generation-database", "none", "--request-timeout", "10", "--no-color", "--include-path-regex", QUICK,
                     "--checks", SCHEMATHESIS_CHECKS], 120, environment={"HOME": folder})

@@ -10,10 +10,12 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-static json_t *document_of(const struct routes *routes)
+static const struct openapi_options plain = {.prefix = ""};
+
+static json_t *document_of(const struct routes *routes, const struct openapi_options *options)
 {
     struct status st;
-    char *text = openapi_text(routes, "", false, &st);
+    char *text = openapi_text(routes, options, false, &st);
     if (!text)
         fail_msg("%s", st.text);
     json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -22,16 +24,21 @@ static json_t *document_of(const struct routes *routes)
     return document;
 }
 
-static json_t *library(const char *const *lines)
+static json_t *library_as(const char *const *lines, const struct openapi_options *options)
 {
     struct status st;
     struct routes *r =
         lines ? fixture_routes(lines, 0, 1, &st) : routes_build(fixture_schema, NULL, 0, &st);
     if (!r)
         fail_msg("%s", st.text);
-    json_t *document = document_of(r);
+    json_t *document = document_of(r, options);
     routes_unref(r);
     return document;
+}
+
+static json_t *library(const char *const *lines)
+{
+    return library_as(lines, &plain);
 }
 
 /* A part found by keys and places, "paths|/v1/books|get|tags|0". */
@@ -255,6 +262,64 @@ static void test_schemas(void **state)
     json_decref(d);
 }
 
+/* As the gateway prints JSON by its options; each changes its own part only. */
+static void test_options(void **state)
+{
+    (void)state;
+#define INT32                                                                                      \
+    "{\"type\":\"integer\",\"format\":\"int32\",\"minimum\":-2147483648,\"maximum\":2147483647}"
+#define INT64                                                                                      \
+    "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":-9223372036854775808,"                 \
+    "\"maximum\":9223372036854775807}"
+#define TEXT64 "{\"type\":\"string\",\"format\":\"int64\",\"pattern\":\"^-?(0|[1-9][0-9]{0,18})$\"}"
+    static const struct openapi_options names = {.prefix = "", .proto_names = true},
+                                        enums = {.prefix = "", .enums_as_numbers = true},
+                                        int64 = {.prefix = "", .int64_as_numbers = true};
+    static const struct {
+        const struct openapi_options *options;
+        const char *way, *expected;
+    } rows[] = {
+        {&names, "Request|properties|page_size", INT32},
+        {&names, "Request|properties|pageSize", NULL},
+        {&names, "Request|properties|an_int64", TEXT64},
+        {&names, "Request|properties|renamed", "{\"type\":\"string\"}"},
+        {&names, "Masks|allOf|0|oneOf|0", "{\"required\":[\"by_name\"]}"},
+        {&names, "Place|enum", "[\"ANY\",\"FRONT\",\"FIRST\",\"BACK\"]"},
+        {&enums, "Place",
+         "{\"type\":\"integer\",\"enum\":[0,1,-1],\"description\":"
+         "\"- 0 = ANY\\n- 1 = FRONT\\n- 1 = FIRST\\n- -1 = BACK\"}"},
+        {&names, "Color|type", "\"string\""},
+        {&enums, "Color",
+         "{\"type\":\"integer\",\"enum\":[0,1,2],\"description\":"
+         "\"- 0 = NONE\\n- 1 = RED\\n- 2 = GREEN\"}"},
+        {&enums, "Request|properties|nothing", "{\"type\":\"null\"}"},
+        {&enums, "Request|properties|anInt64", TEXT64},
+        {&int64, "Request|properties|anInt64", INT64},
+        {&int64, "Request|properties|aSfixed64", INT64},
+        {&int64, "Request|properties|maybeInt64", INT64},
+        {&int64, "Request|properties|aUint64",
+         "{\"type\":\"integer\",\"format\":\"uint64\",\"minimum\":0,"
+         "\"exclusiveMaximum\":18446744073709551616.0}"},
+        {&int64, "Request|properties|pageSize", INT32},
+        {&int64, "Request|properties|byNumber|propertyNames",
+         "{\"pattern\":\"^-?(0|[1-9][0-9]{0,19})$\"}"},
+        {&int64, "Color|type", "\"string\""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char way[100];
+        json_t *d = library_as(NULL, rows[i].options);
+        snprintf(way, sizeof way, "components|schemas|library.v1.%s", rows[i].way);
+        check(d, way, rows[i].expected);
+        json_decref(d);
+    }
+    json_t *d = library_as(NULL, &names);
+    json_t *operation = part(d, "paths|/v1/shelves/{shelves}|get");
+    assert_non_null(parameter(operation, "page_size"));
+    assert_non_null(parameter(operation, "book.cover_color"));
+    assert_null(parameter(operation, "pageSize"));
+    json_decref(d);
+}
+
 /* Each reference leads to a component, and each operation has a name of its own. */
 static void walk(json_t *document, json_t *node, json_t *ids)
 {
@@ -327,7 +392,7 @@ static void test_comments(void **state)
         {"components|schemas|BatchResult|allOf|0|oneOf|1", "{\"required\":[\"error\"]}"},
     };
     struct routes *r = calculator();
-    json_t *d = document_of(r), *ids = json_object();
+    json_t *d = document_of(r, &plain), *ids = json_object();
     for (size_t i = 0; i < COUNT(rows); i++)
         check(d, rows[i].way, rows[i].expected);
     walk(d, d, ids);
@@ -341,11 +406,12 @@ static void test_kept(void **state)
     (void)state;
     struct status st;
     struct routes *r = calculator();
-    struct slice first = routes_openapi(r, "/api/v1", &st);
-    struct slice second = routes_openapi(r, "/api/v1", &st);
+    const struct openapi_options options = {.prefix = "/api/v1"};
+    struct slice first = routes_openapi(r, &options, &st);
+    struct slice second = routes_openapi(r, &options, &st);
     assert_true(first.len > 1000);
     assert_ptr_equal(first.data, second.data);
-    char *text = openapi_text(r, "/api/v1", true, &st);
+    char *text = openapi_text(r, &options, true, &st);
     json_t *pretty = json_loads(text, 0, NULL),
            *compact = json_loadb((const char *)first.data, first.len, 0, NULL);
     assert_true(pretty && json_equal(pretty, compact));
@@ -364,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_operations), cmocka_unit_test(test_query),
         cmocka_unit_test(test_schemas),    cmocka_unit_test(test_references),
         cmocka_unit_test(test_comments),   cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, fixture_load, fixture_unload);
 }
