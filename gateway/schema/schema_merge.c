@@ -72,14 +72,39 @@ static void note_service(const struct merge *m, const struct schema_part *part,
          first->name, part->name, first->name);
 }
 
+static const struct schema_part *definer_of(const struct merge *m, const struct symbol *symbol)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct symbol *found =
+            symbols_find(&m->parts[i].schema->symbols, symbol->scope, symbol->name);
+        if (found && found->what == symbol->what)
+            return &m->parts[i];
+    }
+    return &m->parts[0];
+}
+
+/* Names of packages, types and services of one server do not clash; those of two may. */
+static void note_taken(const struct merge *m, const struct schema_part *part,
+                       const struct symbol *symbol, const struct symbol *other)
+{
+    note(m, "%s %.*s%s%.*s of %.100s is left out: %.100s has something else of that name",
+         symbol->kind == SYMBOL_METHOD ? "method" : "service", COMPILE_SHOW(symbol->scope),
+         symbol->scope.len > 0 ? "." : "", COMPILE_SHOW(symbol->name), part->name,
+         definer_of(m, other)->name);
+}
+
 static bool add_method(struct merge *m, const struct schema_part *part, const struct method *method)
 {
-    struct method *copy = &m->methods[m->s->method_count++];
+    struct method *copy = &m->methods[m->s->method_count];
     struct symbol *entry, symbol = {method->service, method->name, SYMBOL_METHOD, copy,
                                     schema_method_file(part->schema, method)};
     *copy = *method;
     copy->upstream = (uint16_t)part->upstream;
-    return symbols_add(&m->s->symbols, &symbol, &entry) == 0;
+    int rc = symbols_add(&m->s->symbols, &symbol, &entry);
+    m->s->method_count += rc == 0;
+    if (rc == -EEXIST)
+        note_taken(m, part, &symbol, entry);
+    return rc == 0 || rc == -EEXIST;
 }
 
 /* The methods of a schema stand together by service, in the order of the services. */
@@ -111,8 +136,10 @@ static bool add_services(struct merge *m, const struct schema_part *part)
         const struct symbol *known = symbols_find_full(&from->symbols, service);
         struct symbol *entry;
         int rc = serves(part, service) ? symbols_add(&m->s->symbols, known, &entry) : -ENOENT;
-        if (rc == -EEXIST)
+        if (rc == -EEXIST && entry->kind == SYMBOL_SERVICE)
             note_service(m, part, service);
+        else if (rc == -EEXIST)
+            note_taken(m, part, known, entry);
         else if (rc == 0)
             m->services[m->s->service_count++] = service;
         else if (rc != -ENOENT)
@@ -148,17 +175,6 @@ static bool comes_before(const struct symbol *a, const struct symbol *b)
 {
     int order = compare(a->scope, b->scope);
     return order ? order < 0 : compare(a->name, b->name) < 0;
-}
-
-static const struct schema_part *definer_of(const struct merge *m, const struct symbol *symbol)
-{
-    for (size_t i = 0; i < m->count; i++) {
-        const struct symbol *found =
-            symbols_find(&m->parts[i].schema->symbols, symbol->scope, symbol->name);
-        if (found && found->what == symbol->what)
-            return &m->parts[i];
-    }
-    return &m->parts[0];
 }
 
 static void note_clashes(const struct merge *m, const struct schema_part *part,

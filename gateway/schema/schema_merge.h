@@ -18,9 +18,10 @@ struct schema_part {
 };
 
 /* Makes it; `partial`: see schema_partial().  `note`, a sentence for the log, is called for a
- * service of two upstreams, services that only the rest has, one in `services` that is not there,
- * types that differ, and files that are not in schema_descriptor_set().  What every server brings
- * along (packages grpc and google) is no news. NULL with *st: memory is out. */
+ * service of two upstreams, a name that one has for something else, services that only the rest
+ * has, one in `services` that is not there, types that differ, and files that are not in
+ * schema_descriptor_set().  What every server brings along (packages grpc and google) is no news.
+ * NULL with *st: memory is out. */
 struct schema *schema_merge(const struct schema_part *parts, size_t count, bool partial,
                             void (*note)(void *arg, const char *text), void *arg,
                             struct status *st);

@@ -133,6 +133,35 @@ static void common_services_are_no_news(void **state)
     schema_unref(s);
 }
 
+/* A method and a type of one name: what the first has keeps it, the rest is served all the same. */
+static void a_method_named_like_a_type(void **state)
+{
+    (void)state;
+    struct slice types =
+        SET(FILE_OF("service.proto", "Foo", "proto3", MESSAGE("Say", FIELD("one", 1, STRING)),
+                    SERVICE("X", METHOD("Do", ".Foo.Say", ".Foo.Say"))));
+    struct schema *s = merge(build(types), build(service("", "Foo", "two")));
+    assert_int_equal(method(s, "/Foo.X/Do")->upstream, 0);
+    assert_non_null(schema_message(s, SLICE("Foo.Say")));
+    assert_null(schema_method(s, SLICE("/Foo/Say")));
+    assert_non_null(strstr(notes, "method Foo.Say of b is left out: a has something else of that"));
+    assert_int_equal(schema_method_count(s), 1);
+    schema_unref(s);
+}
+
+static void a_service_named_like_a_type(void **state)
+{
+    (void)state;
+    struct slice message = SET(FILE_OF("a.proto", "", "proto3", MESSAGE("Y", FIELD("f", 1, INT32)),
+                                       SERVICE("X", METHOD("Do", ".Y", ".Y"))));
+    struct schema *s = merge(build(message), build(service("", "Y", "two")));
+    assert_null(schema_method(s, SLICE("/Y/Say")));
+    assert_non_null(schema_message(s, SLICE("Y")));
+    assert_non_null(strstr(notes, "service Y of b is left out: a has something else of that name"));
+    assert_int_equal(schema_service_count(s), 1);
+    schema_unref(s);
+}
+
 /* common.proto in a newer version with the first upstream: it stands in for the older one. */
 static void an_imported_file_in_two_versions(void **state)
 {
@@ -265,6 +294,8 @@ int main(void)
         cmocka_unit_test_setup(types_that_differ, reset),
         cmocka_unit_test_setup(the_first_has_a_service_of_two, reset),
         cmocka_unit_test_setup(common_services_are_no_news, reset),
+        cmocka_unit_test_setup(a_method_named_like_a_type, reset),
+        cmocka_unit_test_setup(a_service_named_like_a_type, reset),
         cmocka_unit_test_setup(an_imported_file_in_two_versions, reset),
         cmocka_unit_test_setup(imports_follow_a_renamed_file, reset),
         cmocka_unit_test_setup(lists_choose, reset),
