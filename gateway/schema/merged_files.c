@@ -50,6 +50,7 @@ struct merged_files *merged_files_new(void)
     arena_init(&m->arena, NULL, 0, SIZE_MAX / 2); /* bounded by what was compiled before */
     symbols_init(&m->by_name, &m->arena);
     symbols_init(&m->symbols, &m->arena);
+    m->by_name.max = m->symbols.max = UINT32_MAX; /* bounded likewise */
     m->end = &m->first;
     return m;
 }

@@ -293,6 +293,7 @@ struct schema *schema_merge(const struct schema_part *parts, size_t count, bool 
         return NULL;
     struct merge m = {.s = s, .parts = parts, .count = count, .note = note_it, .arg = arg};
     s->partial = partial;
+    s->symbols.max = (uint32_t)count * SYMBOLS_MAX; /* a large one must not keep others out */
     if (merge_all(&m))
         return s;
     status_set(st, STATUS_RESOURCE_EXHAUSTED, "the descriptors need too much memory");

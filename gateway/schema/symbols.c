@@ -9,7 +9,7 @@ enum { FIRST_CAP = 256 };
 
 void symbols_init(struct symbols *t, struct arena *arena)
 {
-    *t = (struct symbols){.arena = arena};
+    *t = (struct symbols){.arena = arena, .max = SYMBOLS_MAX};
     if (getrandom(&t->seed, sizeof t->seed, GRND_NONBLOCK) < 0)
         t->seed = (uintptr_t)t; /* too early in the boot: the address space layout must do */
 }
@@ -47,7 +47,7 @@ int symbols_add(struct symbols *t, const struct symbol *new, struct symbol **ent
         *entry = *slot;
         return -EEXIST;
     }
-    if (t->count >= SYMBOLS_MAX)
+    if (t->count >= t->max)
         return -ENOBUFS;
     struct symbol *copy = arena_alloc(t->arena, sizeof *copy);
     if (!copy)

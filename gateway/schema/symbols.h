@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
-enum { SYMBOLS_MAX = 200000 };
+enum { SYMBOLS_MAX = 200000 /* of one server */ };
 
 enum symbol_kind {
     SYMBOL_PACKAGE,
@@ -28,13 +28,14 @@ struct symbols {
     struct arena *arena;
     struct symbol **slots; /* open addressing, at most half full */
     uint32_t cap, count;   /* cap is zero or a power of two */
+    uint32_t max;          /* of count; SYMBOLS_MAX if not set otherwise after symbols_init() */
     uint64_t seed;
 };
 
 /* Allocates nothing. */
 void symbols_init(struct symbols *t, struct arena *arena);
 /* Adds a copy of *new; *entry becomes the stored one, or the one that is in the way.
- * 0, -EEXIST, -ENOBUFS (SYMBOLS_MAX), -ENOMEM. */
+ * 0, -EEXIST, -ENOBUFS (`max`), -ENOMEM. */
 int symbols_add(struct symbols *t, const struct symbol *new, struct symbol **entry);
 /* NULL when there is none. */
 struct symbol *symbols_find(const struct symbols *t, struct slice scope, struct slice name);

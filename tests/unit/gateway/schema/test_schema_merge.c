@@ -1,6 +1,7 @@
 /* Several schemas as one: who serves what, what is the first's, and what can be published. */
 #include "gateway/schema/routes.h"
 #include "gateway/schema/schema_merge.h"
+#include "gateway/schema/schema_private.h"
 #include "unit/cmocka_all.h"
 #include "unit/gateway/schema/descriptor_writer.h"
 
@@ -162,6 +163,15 @@ static void a_service_named_like_a_type(void **state)
     schema_unref(s);
 }
 
+/* Each may be as large as a schema may be (which takes seconds to build): none keeps others out. */
+static void large_ones_have_room(void **state)
+{
+    (void)state;
+    struct schema *s = merge(build(service("x", "X", "one")), build(service("y", "Y", "two")));
+    assert_int_equal(s->symbols.max, 2 * SYMBOLS_MAX);
+    schema_unref(s);
+}
+
 /* common.proto in a newer version with the first upstream: it stands in for the older one. */
 static void an_imported_file_in_two_versions(void **state)
 {
@@ -296,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup(common_services_are_no_news, reset),
         cmocka_unit_test_setup(a_method_named_like_a_type, reset),
         cmocka_unit_test_setup(a_service_named_like_a_type, reset),
+        cmocka_unit_test_setup(large_ones_have_room, reset),
         cmocka_unit_test_setup(an_imported_file_in_two_versions, reset),
         cmocka_unit_test_setup(imports_follow_a_renamed_file, reset),
         cmocka_unit_test_setup(lists_choose, reset),
