@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of one question to one server; each round of the servers waits twice as long. */
-enum { TRY_MS = 1000, TRIES = 3 };
+/* A question is asked again after a quarter of the time-out and then has half of it: what a server
+ * says of IPv4 must come through before the end also when it drops questions for IPv6. */
+enum { FIRST_TRY_PART = 4, TRIES = 2 };
 
 /* A socket of c-ares. */
 struct resolver_socket {
@@ -44,12 +45,12 @@ static void resolver_free(struct resolver *r)
 static void explain(const struct resolver *r, char *why, size_t len)
 {
     const char *reason = ares_strerror(r->status);
-    if (!r->answered)
+    if (!r->answered || r->status == ARES_ETIMEOUT)
         snprintf(why, len, "no name server has told the address of %.100s within %llu ms", r->host,
                  (unsigned long long)r->timeout_ms);
     else if (r->status == ARES_ENOTFOUND || r->status == ARES_ENODATA || r->status == ARES_SUCCESS)
         snprintf(why, len, "no address is known for %.100s", r->host);
-    else if (r->status == ARES_ETIMEOUT || r->status == ARES_ECONNREFUSED)
+    else if (r->status == ARES_ECONNREFUSED)
         snprintf(why, len, "%.100s cannot be looked up: no name server answers", r->host);
     else
         snprintf(why, len, "%.100s cannot be looked up: %s", r->host, reason);
@@ -168,19 +169,22 @@ static void init_library(void)
     ares_library_init(ARES_LIB_INIT_ALL);
 }
 
-static bool open_channel(struct resolver *r, const char *server)
+/* A status of c-ares: it reads /etc/resolv.conf. */
+static int open_channel(struct resolver *r, const char *server)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_library);
     struct ares_options options = {
-        .timeout = TRY_MS,
+        .timeout = (int)(r->timeout_ms / FIRST_TRY_PART) + 1,
         .tries = TRIES,
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = r,
     };
     int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
-    return ares_init_options(&r->channel, &options, mask) == ARES_SUCCESS &&
-           (!*server || ares_set_servers_ports_csv(r->channel, server) == ARES_SUCCESS);
+    int status = ares_init_options(&r->channel, &options, mask);
+    if (status == ARES_SUCCESS && *server)
+        status = ares_set_servers_ports_csv(r->channel, server);
+    return status;
 }
 
 struct resolver *resolver_start(struct loop *loop, const struct target *target, uint64_t timeout_ms,
@@ -202,13 +206,12 @@ struct resolver *resolver_start(struct loop *loop, const struct target *target, 
     };
     snprintf(r->host, sizeof r->host, "%s", target->host);
     list_init(&r->sockets);
-    if (!open_channel(r, target->server)) {
-        resolver_free(r);
-        return NULL;
-    }
     /* The order of the answer is the name's owner's; c-ares would open sockets to sort it. */
     const struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC};
-    ares_getaddrinfo(r->channel, r->host, NULL, &hints, on_answer, r);
+    r->status = open_channel(r, target->server);
+    r->answered = r->status != ARES_SUCCESS;
+    if (!r->answered)
+        ares_getaddrinfo(r->channel, r->host, NULL, &hints, on_answer, r);
     if (r->answered)
         loop_timer_set(loop, &r->timer, loop_now_ms(loop)); /* not inside this call */
     else

@@ -11,7 +11,7 @@ struct name_server {
     int fd;
     struct loop_io *io;
     uint8_t address;
-    bool silent;
+    bool silent, drops_ipv6;
     unsigned asked;
 };
 
@@ -31,6 +31,8 @@ static void on_question(void *arg, int events)
     while (*end)
         end += *end + 1;
     bool is_a = end[2] == 1;
+    if (!is_a && ns->drops_ipv6)
+        return;
     end += 5;
     packet[2] = 0x84; /* an answer, authoritative (RFC 1035 section 4.1.1) */
     packet[3] = ns->address ? 0 : 3;
@@ -120,6 +122,33 @@ static void the_named_server_is_asked(void **state)
     peer_free(p);
 }
 
+/* Such servers exist; they have the answer all the same. */
+static void questions_for_ipv6_are_dropped(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new();
+    struct name_server ns = {.address = 7, .drops_ipv6 = true};
+    serve_names(&ns, p, "calc.example");
+    struct outcome o = look_up(p, 200);
+    assert_int_equal(o.count, 1);
+    stop_names(&ns);
+    peer_free(p);
+}
+
+/* As with a /etc/resolv.conf that cannot be read. */
+static void what_cannot_begin_says_why(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new();
+    char error[OPTION_ERROR_LEN];
+    assert_int_equal(target_parse("calc.example:7", &p->target, error), 0);
+    snprintf(p->target.server, sizeof p->target.server, "nobody");
+    struct outcome o = look_up(p, 200);
+    assert_int_equal(o.count, 0);
+    assert_non_null(strstr(o.why, "calc.example cannot be looked up: "));
+    peer_free(p);
+}
+
 static void the_hosts_file_counts(void **state)
 {
     (void)state;
@@ -195,6 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_server_is_asked),
+        cmocka_unit_test(questions_for_ipv6_are_dropped),
+        cmocka_unit_test(what_cannot_begin_says_why),
         cmocka_unit_test(the_hosts_file_counts),
         cmocka_unit_test(an_upstream_follows_its_name),
         cmocka_unit_test(known_addresses_stay),
