@@ -201,6 +201,19 @@ static bool take_event(struct builder *b, const yaml_event_t *event)
     }
 }
 
+/* The reader is ahead of the rest of libyaml and tells no more than the byte. */
+static struct yaml_node at_offset(struct slice text, size_t offset)
+{
+    struct yaml_node at = {.line = 1, .column = 1};
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        bool line_end = text.data[i] == '\n';
+        bool starts_character = (text.data[i] & 0xc0) != 0x80;
+        at.column = line_end ? 1 : at.column + starts_character;
+        at.line += line_end;
+    }
+    return at;
+}
+
 /* Whether that line of the text is indented with a tab, which libyaml explains badly. */
 static bool has_tab_indent(struct slice text, size_t line)
 {
@@ -215,7 +228,8 @@ static bool has_tab_indent(struct slice text, size_t line)
 static bool fail_parser(struct yaml_tree *tree, const yaml_parser_t *parser, struct slice text)
 {
     bool reader = parser->error == YAML_READER_ERROR;
-    struct yaml_node at = at_mark(reader ? parser->mark : parser->problem_mark);
+    struct yaml_node at =
+        reader ? at_offset(text, parser->problem_offset) : at_mark(parser->problem_mark);
     const char *problem = parser->problem ? parser->problem : "not YAML";
     if (parser->error == YAML_NO_ERROR)
         return false;

@@ -149,7 +149,7 @@ static void test_refused(void **state)
         {"http: {}\n---\nhttp: {}\n", "2:1: a second document"},
         {"http: [\n", "2:1: did not find expected node content while parsing a flow node"},
         {"http: *x\n", "1:7: aliases are not understood here: *x"},
-        {"http: {}\nx: \"\xff\"\n", "1:1: invalid leading UTF-8 octet"},
+        {"http: {}\nx: \"\xff\"\n", "2:5: invalid leading UTF-8 octet"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char expected[STATUS_TEXT_LEN];

@@ -374,7 +374,7 @@ static void test_load_errors(void **state)
     const char *path = SCHEMA_TEST_SETS "/no_such_file.binpb";
     assert_null(schema_load_files(&path, 1, &st));
     assert_non_null(strstr(st.text, "No such file"));
-    path = __FILE__;
+    path = "/proc/self/status"; /* a text */
     assert_null(schema_load_files(&path, 1, &st));
     assert_non_null(strstr(st.text, "not a descriptor set"));
     path = "/";
