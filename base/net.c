@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -84,7 +85,9 @@ static int look_up(const char *host, uint16_t port, int flags, struct net_addres
 
 int net_numeric(const char *host, uint16_t port, struct net_address *address)
 {
-    return *host && look_up(host, port, AI_NUMERICHOST, address) == 0 ? 0 : -EINVAL;
+    /* getaddrinfo() takes "*" for all interfaces. */
+    bool address_like = *host && strcmp(host, "*") != 0;
+    return address_like && look_up(host, port, AI_NUMERICHOST, address) == 0 ? 0 : -EINVAL;
 }
 
 int net_unix(struct slice path, struct net_address *address)
@@ -126,8 +129,11 @@ void net_format(const struct net_address *address, char text[static NET_TEXT_LEN
         snprintf(text, NET_TEXT_LEN, "%s:%u", host, ntohs(in->sin_port));
     } else if (address->storage.ss_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
+        char zone[IF_NAMESIZE] = "";
+        bool zoned = in6->sin6_scope_id > 0 && if_indextoname(in6->sin6_scope_id, zone);
         inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        snprintf(text, NET_TEXT_LEN, "[%s]:%u", host, ntohs(in6->sin6_port));
+        snprintf(text, NET_TEXT_LEN, "[%s%s%s]:%u", host, zoned ? "%" : "", zone,
+                 ntohs(in6->sin6_port));
     } else if (address->storage.ss_family == AF_UNIX) {
         const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
         bool named = address->len > offsetof(struct sockaddr_un, sun_path);
@@ -159,6 +165,26 @@ uint16_t net_port(const struct net_address *address)
     if (address->storage.ss_family == AF_INET6)
         return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
     return 0;
+}
+
+static bool is_any(const struct net_address *address)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address->storage;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->storage;
+    return address->storage.ss_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY)
+                                                 : IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+bool net_overlap(const struct net_address *a, const struct net_address *b)
+{
+    sa_family_t family = a->storage.ss_family, other = b->storage.ss_family;
+    bool same = a->len == b->len && memcmp(&a->storage, &b->storage, a->len) == 0;
+    if (family == AF_UNIX || other == AF_UNIX)
+        return same;
+    if (net_port(a) == 0 || net_port(a) != net_port(b))
+        return false;
+    return same || (is_any(a) && (family == other || family == AF_INET6)) ||
+           (is_any(b) && (family == other || other == AF_INET6));
 }
 
 static int net_socket(const struct net_address *address)

@@ -28,10 +28,14 @@ int net_unix_abstract(struct slice name, struct net_address *address);
 int net_parse(const char *text, struct net_address *address);
 /* Whether that is the form of an address; nothing is looked up. */
 bool net_is_address(const char *text);
-/* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "unix:/path", "unix-abstract:name". */
+/* The reverse, NUL-terminated: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "unix:/path",
+ * "unix-abstract:name". */
 void net_format(const struct net_address *address, char text[static NET_TEXT_LEN]);
 bool net_is_loopback(const struct net_address *address);
 uint16_t net_port(const struct net_address *address);
+/* Whether two listeners cannot have them both: they are the same, or one is all interfaces, which
+ * in IPv6 includes IPv4.  Port 0 is another one for each. */
+bool net_overlap(const struct net_address *a, const struct net_address *b);
 
 enum net_listen_mode { NET_LISTEN_ALONE, NET_LISTEN_SHARED /* SO_REUSEPORT */ };
 /* A listening, non-blocking descriptor; *address receives the port that was picked when it asked

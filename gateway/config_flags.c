@@ -109,7 +109,7 @@ const struct option config_flags_options[] = {
     {"upstream-authority", "NAME",
      "What upstreams see as :authority (default: the target; in the configuration\n"
      "file each may have its own).",
-     NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0, .judge = upstream_flags_judge_authority},
+     NULL, 0, 0, AT(upstream_authority), OPTION_TEXT, 0, .judge = target_judge_authority},
     {"cors-origin", "ORIGIN",
      "A web origin whose pages may call; repeatable; * for all.\n"
      "Default: same origin, and loopback pages while every listener is loopback.",

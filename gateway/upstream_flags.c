@@ -7,17 +7,6 @@
 
 #define AT(member) offsetof(struct upstream_flags, member)
 
-enum { MAX_AUTHORITY = 253 + 6 }; /* a name (RFC 1035 section 2.3.4), ":65535" */
-
-const char *upstream_flags_judge_authority(const char *value)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                  "-._~%!$&'()*+,;=:[]";
-    size_t len = strlen(value);
-    bool good = len > 0 && len <= MAX_AUTHORITY && strspn(value, allowed) == len;
-    return good ? NULL : "needs a host or HOST:PORT, without blanks and slashes";
-}
-
 static const char *judge_service(const char *value)
 {
     return name_is_dotted(slice_from_string(value))
@@ -30,7 +19,7 @@ const struct option upstream_flags_options[] = {
     {.name = "authority",
      .offset = AT(authority),
      .kind = OPTION_TEXT,
-     .judge = upstream_flags_judge_authority},
+     .judge = target_judge_authority},
     {.name = "services", .offset = AT(services), .kind = OPTION_LIST, .judge = judge_service},
     {.name = NULL},
 };

@@ -10,7 +10,3 @@ struct upstream_flags {
 };
 
 extern const struct option upstream_flags_options[];
-
-/* A `judge` of options: whether ":authority" may say so: HOST or HOST:PORT (RFC 9113 section 8.3.1:
- * RFC 3986 section 3.2 without userinfo). */
-const char *upstream_flags_judge_authority(const char *value);

@@ -30,7 +30,8 @@ struct client_flags {
          0,                                                                                        \
          (at) + offsetof(struct client_flags, authority),                                          \
          OPTION_TEXT,                                                                              \
-         0},                                                                                       \
+         0,                                                                                        \
+         .judge = target_judge_authority},                                                         \
         {"tls", NULL, "Not built yet.", NULL, 0, 0, 0, OPTION_ABSENT, 0},                          \
     {                                                                                              \
         "ca", "FILE", "Not built yet.", NULL, 0, 0, 0, OPTION_ABSENT, 0                            \

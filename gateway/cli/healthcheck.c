@@ -120,7 +120,8 @@ static const struct option options[] = {
     {"timeout", "D", "Unhealthy when there is no answer by then (default 3s).", NULL, 1, 0,
      offsetof(struct healthcheck_flags, timeout_ms), OPTION_DURATION, 't'},
     {"authority", "NAME", "What the server sees as :authority (default: the target).", NULL, 0, 0,
-     offsetof(struct healthcheck_flags, client.authority), OPTION_TEXT, 0},
+     offsetof(struct healthcheck_flags, client.authority), OPTION_TEXT, 0,
+     .judge = target_judge_authority},
     {"tls", NULL, "Not built yet.", NULL, 0, 0, 0, OPTION_ABSENT, 0},
     {.name = NULL},
 };

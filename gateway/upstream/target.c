@@ -28,9 +28,13 @@ static int fail(const struct parse *p, int result, const char *format, ...)
     return result;
 }
 
+/* Without the zone of an IPv6 address, which means nothing to others (RFC 6874 section 1). */
 static void keep_authority(struct target *target, struct slice text)
 {
-    snprintf(target->authority, sizeof target->authority, "%.*s", SLICE_PRINT(text));
+    struct slice address = slice_cut(&text, '%');
+    slice_cut(&text, ']');
+    snprintf(target->authority, sizeof target->authority, "%.*s%s%.*s", SLICE_PRINT(address),
+             text.data ? "]" : "", SLICE_PRINT(text));
 }
 
 static bool is_name(const char *host)
@@ -45,8 +49,8 @@ static bool is_name(const char *host)
 static int split(const struct parse *p, struct slice text, int default_port, char *host, int *port)
 {
     if (net_split(text, host, port) < 0)
-        return fail(p, -EINVAL, "\"%.*s\" is not HOST:PORT", (int)(text.len < 60 ? text.len : 60),
-                    (const char *)text.data);
+        return fail(p, -EINVAL, "\"%.*s\" is not HOST:PORT with a port up to 65535",
+                    (int)(text.len < 60 ? text.len : 60), (const char *)text.data);
     if (*port < 0)
         *port = default_port;
     if (*port <= 0)
@@ -135,9 +139,10 @@ static int parse_addresses(const struct parse *p, struct slice rest, int family)
                         family == AF_INET ? '4' : '6');
         if (t->count > 1)
             continue;
-        keep_authority(t, one);
-        if (family == AF_INET6 && one.data[0] != '[')
-            snprintf(t->authority, sizeof t->authority, "[%s]", host);
+        char bracketed[NET_HOST_LEN + 2];
+        bool bare = family == AF_INET6 && one.data[0] != '[';
+        snprintf(bracketed, sizeof bracketed, "[%s]", host);
+        keep_authority(t, bare ? slice_from_string(bracketed) : one);
     } while (rest.data);
     return 0;
 }
@@ -208,4 +213,14 @@ int target_check(const char *text, char error[static OPTION_ERROR_LEN])
 {
     struct target target;
     return target_parse(text, &target, error);
+}
+
+const char *target_judge_authority(const char *value)
+{
+    enum { MAX_AUTHORITY = 253 + 6 }; /* a name (RFC 1035 section 2.3.4), ":65535" */
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~%!$&'()*+,;=:[]";
+    size_t len = strlen(value);
+    bool good = len > 0 && len <= MAX_AUTHORITY && strspn(value, allowed) == len;
+    return good ? NULL : "needs a host or HOST:PORT, without blanks and slashes";
 }

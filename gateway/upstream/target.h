@@ -32,3 +32,6 @@ struct target {
 int target_parse(const char *text, struct target *target, char error[static OPTION_ERROR_LEN]);
 /* The same without a target, as the `check` of an option. */
 int target_check(const char *text, char error[static OPTION_ERROR_LEN]);
+/* A `judge` of options: whether ":authority" may say so: HOST or HOST:PORT (RFC 9113 section 8.3.1:
+ * RFC 3986 section 3.2 without userinfo). */
+const char *target_judge_authority(const char *value);
