@@ -288,9 +288,9 @@ int config_flags_parse(struct config_flags *flags, int argc, char **argv,
     return 0;
 }
 
-/* `what` names the option in the sentence. */
-static int parse_address(const char *what, const char *text, struct net_address *address,
-                         char *error)
+/* Of a listener beside those that there are; `what` names the option in the sentence. */
+static int parse_address(const char *what, const char *text, const struct config *config,
+                         size_t count, struct net_address *address, char *error)
 {
     int result = net_parse(text, address);
     if (result == -ENOENT)
@@ -299,6 +299,10 @@ static int parse_address(const char *what, const char *text, struct net_address 
         return fail(error, result, "%s %.100s: the path is too long for a unix socket", what, text);
     if (result < 0)
         return fail(error, -EINVAL, "%s needs HOST:PORT or unix:PATH, not \"%.100s\"", what, text);
+    for (size_t i = 0; i < count; i++)
+        if (net_overlap(&config->listen[i], address))
+            return fail(error, -EINVAL, "%s %.100s: another listener has that port there", what,
+                        text);
     return 0;
 }
 
@@ -309,14 +313,16 @@ static int apply_listeners(const struct config_flags *flags, struct config *conf
     config->listen_count = flags->listen.count ? flags->listen.count : 1;
     config->loopback_only = true;
     for (size_t i = 0; i < config->listen_count; i++) {
-        int result = parse_address("--listen", texts[i], &config->listen[i], error);
+        int result = parse_address("--listen", texts[i], config, i, &config->listen[i], error);
         if (result < 0)
             return result;
         config->loopback_only &= net_is_loopback(&config->listen[i]);
     }
     const char *admin = flags->admin ? flags->admin : "127.0.0.1:9901";
     config->admin_on = strcmp(admin, "off") != 0;
-    return config->admin_on ? parse_address("--admin", admin, &config->admin, error) : 0;
+    return config->admin_on ? parse_address("--admin", admin, config, config->listen_count,
+                                            &config->admin, error)
+                            : 0;
 }
 
 static int apply_upstreams(const struct config_flags *flags, struct config *config, char *error)

@@ -1,6 +1,6 @@
 /* check: `drawbridge check`: everything that `serve` would refuse, found without starting: the
  * values of options, environment and configuration file, descriptor files, HTTP rules and their
- * conflicts, an address given twice.  Nothing is connected to and no port is opened. */
+ * conflicts, listeners that overlap.  Nothing is connected to and no port is opened. */
 #include "gateway/cli/cli.h"
 #include "gateway/cli/settings.h"
 #include "gateway/schema/http_rules_yaml.h"
@@ -107,36 +107,11 @@ static int check_routes(const struct config *config)
     return good ? 0 : fail(status_message(&st));
 }
 
-/* What two listeners cannot both have; port 0 is another one for each. */
-static bool is_taken(const struct config *config, size_t count, const struct net_address *address)
+static void print_listener(const struct net_address *address, const char *role)
 {
-    bool taken = false;
-    for (size_t i = 0; i < count; i++)
-        taken |= config->listen[i].len == address->len &&
-                 memcmp(&config->listen[i].storage, &address->storage, address->len) == 0;
-    return taken && (net_port(address) > 0 || address->storage.ss_family == AF_UNIX);
-}
-
-static int check_listener(const struct config *config, size_t count,
-                          const struct net_address *address, const char *role)
-{
-    char text[NET_TEXT_LEN], reason[NET_TEXT_LEN + 40];
+    char text[NET_TEXT_LEN];
     net_format(address, text);
-    snprintf(reason, sizeof reason, "two listeners have the address %s", text);
-    if (is_taken(config, count, address))
-        return fail(slice_from_string(reason));
     printf("listen on %s (%s)\n", text, role);
-    return 0;
-}
-
-static int check_listeners(const struct config *config)
-{
-    int status = 0;
-    for (size_t i = 0; i < config->listen_count && status == 0; i++)
-        status = check_listener(config, i, &config->listen[i], "http");
-    if (status == 0 && config->admin_on)
-        status = check_listener(config, config->listen_count, &config->admin, "admin");
-    return status;
 }
 
 static int check_settings(const struct settings *settings)
@@ -152,9 +127,10 @@ static int check_settings(const struct settings *settings)
             printf("%s%s", k == 0 ? ", for " : ", ", up->services[k]);
         putchar('\n');
     }
-    int status = check_listeners(config);
-    if (status)
-        return status;
+    for (size_t i = 0; i < config->listen_count; i++)
+        print_listener(&config->listen[i], "http");
+    if (config->admin_on)
+        print_listener(&config->admin, "admin");
     return config->descriptors_count ? check_routes(config) : check_rules(config);
 }
 

@@ -195,10 +195,10 @@ def test_wrong_options_are_still_wrong_usage():
 @test(40)
 def test_check_says_what_it_checked():
     equal(drawbridge("check", "--config", ROOT / "config/drawbridge.yaml")[::2], (0, ""), "the example")
-    with files(d_yaml="upstream: 127.0.0.1:1\nadmin: 127.0.0.1:8080\n", r_yaml=PLUS) as folder:
+    with files(d_yaml="upstream: 127.0.0.1:1\nadmin: 0.0.0.0:8080\n", r_yaml=PLUS) as folder:
         status, output, errors = drawbridge("check", "--config", folder / "d.yaml")
         equal(status, 1, output)
-        assert "two listeners have the address 127.0.0.1:8080" in errors, errors
+        assert "d.yaml:2:8: admin: 0.0.0.0:8080: another listener has that port there" in errors, errors
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
