@@ -19,7 +19,9 @@
 enum {
     MAX_WORKERS = 256,
     ADMIN_CONNECTIONS = 64,
-    SPARE_FILES = 128, /* descriptors that are not front connections */
+    SPARE_FILES = 128,    /* descriptors that no worker's connections may take */
+    LOOP_FILES = 8,       /* those of one thread's loop, log and listeners, and a look-up */
+    MIN_CONNECTIONS = 16, /* per worker, however few descriptors there are */
     CANCEL_GRACE_MS = 5000,
     IDLE_POLL_MS = 10,
 };
@@ -225,11 +227,19 @@ static int gateway_open_admin(struct gateway *g)
     return front_listen_fd(g->admin, fd);
 }
 
-/* Each worker takes its share of the descriptors that are left for connections. */
+/* A worker's share of the descriptors that are left when every thread, the main one too, has what
+ * it needs with one connection to each upstream. */
+static size_t share_of_files(const struct gateway *g, size_t files)
+{
+    size_t threads = g->worker_count + 1;
+    size_t needed = SPARE_FILES + threads * (LOOP_FILES + g->config->upstreams_count);
+    size_t share = files > needed ? (files - needed) / g->worker_count : 0;
+    return share > MIN_CONNECTIONS ? share : MIN_CONNECTIONS;
+}
+
 static int gateway_open_workers(struct gateway *g, size_t files)
 {
-    size_t max_connections =
-        (files > 2 * SPARE_FILES ? files - SPARE_FILES : SPARE_FILES) / g->worker_count;
+    size_t max_connections = share_of_files(g, files);
     static int fds[MAX_WORKERS][CONFIG_MAX_LISTEN];
     if (gateway_listen(g, fds) < 0)
         return -1;

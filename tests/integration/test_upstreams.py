@@ -4,11 +4,13 @@ one is away, names and files that clash; lists of addresses, unix sockets, names
 import contextlib
 import json
 import os
+import pathlib
+import socket
 import tempfile
 
 from dns import NameServer
-from harness import (CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, curl, equal, free_port, main, program, python_clients, run, test,
-                     wait_for)
+from harness import (BIN_DIR, CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, curl, equal, free_port, main, program, python_clients, run, test,
+                     use_binaries, wait_for)
 from h2_client import fields
 from peers import DATA, H2Peer, connect, finish_call, h2_frame, reply_head, reply_trailers, start_call
 from wire import field, frame, number
@@ -204,6 +206,31 @@ def test_one_away_at_start():
         wait_for("the refresh fails", lambda: warnings(gateway, address, "not refreshed, the old one stays"))
         equal(curl(gateway.url + "/v1/sqrt/16").status, 503)
         equal(curl(gateway.url + "/v1/greet/a").status, 200)
+
+
+@test(60)
+def test_clients_leave_descriptors_for_the_upstreams():
+    """32 targets, which are one server, and as many clients as come in while it is away."""
+    with tempfile.TemporaryDirectory() as folder, Calculator(listen="0.0.0.0:0") as calculator:
+        limited = pathlib.Path(folder) / "drawbridge"
+        limited.write_text(f'#!/bin/sh\nulimit -n 400\nexec "{program("drawbridge")}" "$@"\n')
+        limited.chmod(0o755)
+        port = calculator.port("grpc")
+        use_binaries(folder)
+        try:
+            gateway = Gateway([f"127.0.0.{i}:{port}" for i in range(1, 33)], workers=4)
+        finally:
+            use_binaries(BIN_DIR)
+        with gateway:
+            calculator.crash()
+            wait_for("it is away", lambda: gateway.admin("/readyz")[0] == 503)
+            clients = [socket.create_connection(("127.0.0.1", gateway.port("http")), 5) for _ in range(400)]
+            wait_for("there is no room for more", lambda: gateway.events("accept_paused"))
+            with Calculator(listen=f"0.0.0.0:{port}"):
+                gateway.wait_ready(10)
+                for client in clients:
+                    client.close()
+                gateway.assert_nothing_live()
 
 
 @test(40)
