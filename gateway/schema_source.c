@@ -367,14 +367,9 @@ void schema_source_free(struct schema_source *s)
 /* A broken file of rules is found at once, whether the upstream is there or not. */
 static bool check_rules(struct schema_source *s)
 {
-    enum { MAX_MEMORY = 64 << 20 };
-    struct arena arena;
-    struct http_rule *rules;
     size_t count;
     struct status st;
-    arena_init(&arena, NULL, 0, MAX_MEMORY);
-    bool good = http_rules_yaml_load(s->ctx->config->http_rules, &arena, &rules, &count, &st);
-    arena_fini(&arena);
+    bool good = http_rules_yaml_check(s->ctx->config->http_rules, &count, &st);
     if (!good)
         fail(s, NULL, s->failure, &st);
     return good;

@@ -6,8 +6,6 @@
 #include "gateway/schema/http_rules_yaml.h"
 #include "gateway/schema_parts.h"
 
-enum { MAX_RULES_MEMORY = 64 << 20 };
-
 static int fail(struct slice reason)
 {
     fprintf(stderr, "drawbridge check: %.*s\n", SLICE_PRINT(reason));
@@ -39,15 +37,9 @@ static void print_asked(const struct config *config)
 /* With reflection the methods are not known here: the rules are only read. */
 static int check_rules(const struct config *config)
 {
-    struct arena arena;
-    struct http_rule *rules;
     struct status st;
     size_t count = 0;
-    arena_init(&arena, NULL, 0, MAX_RULES_MEMORY);
-    bool good = !config->http_rules ||
-                http_rules_yaml_load(config->http_rules, &arena, &rules, &count, &st);
-    arena_fini(&arena);
-    if (!good)
+    if (config->http_rules && !http_rules_yaml_check(config->http_rules, &count, &st))
         return fail(status_message(&st));
     fputs("ok: the services are learnt from ", stdout);
     print_asked(config);

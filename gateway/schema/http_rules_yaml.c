@@ -311,10 +311,14 @@ bool http_rules_yaml_parse(struct slice text, const char *source, struct arena *
     return read_source(text.data ? text : SLICE(""), source, arena, rules, count, st);
 }
 
-bool http_rules_yaml_load(const char *path, struct arena *arena, struct http_rule **rules,
-                          size_t *count, struct status *st)
+bool http_rules_yaml_check(const char *path, size_t *count, struct status *st)
 {
-    return read_source((struct slice){NULL, 0}, path, arena, rules, count, st);
+    struct arena arena;
+    struct http_rule *rules;
+    arena_init(&arena, NULL, 0, MAX_MEMORY);
+    bool good = read_source((struct slice){NULL, 0}, path, &arena, &rules, count, st);
+    arena_fini(&arena);
+    return good;
 }
 
 struct routes *http_rules_yaml_build(struct schema *schema, const char *path, struct status *st)
@@ -323,7 +327,7 @@ struct routes *http_rules_yaml_build(struct schema *schema, const char *path, st
     struct http_rule *rules = NULL;
     size_t count = 0;
     arena_init(&arena, NULL, 0, MAX_MEMORY);
-    bool good = !path || http_rules_yaml_load(path, &arena, &rules, &count, st);
+    bool good = !path || read_source((struct slice){NULL, 0}, path, &arena, &rules, &count, st);
     struct routes *routes = good ? routes_build(schema, rules, count, st) : NULL;
     arena_fini(&arena);
     return routes;
