@@ -105,6 +105,21 @@ int buf_printf(struct buf *b, const char *format, ...)
     return to ? 0 : -ENOBUFS;
 }
 
+int buf_read_file(struct buf *b, const char *path)
+{
+    uint8_t piece[16 << 10];
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return -errno;
+    int result = 0;
+    for (size_t got; result == 0 && (got = fread(piece, 1, sizeof piece, file)) > 0;)
+        result = buf_append(b, piece, got);
+    if (result == 0 && ferror(file))
+        result = -errno;
+    fclose(file);
+    return result;
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     assert(len <= buf_len(b));

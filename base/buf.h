@@ -48,6 +48,10 @@ int buf_append_byte(struct buf *b, uint8_t byte);
 /* printf into the buffer; no terminating NUL is counted. */
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Appends what a file has.  0; -ENOBUFS when that is more than the limit (a part may be there
+ * then), or memory is out; or what errno says. */
+int buf_read_file(struct buf *b, const char *path);
+
 /* Drops len bytes at the front; len is at most buf_len(). */
 void buf_consume(struct buf *b, size_t len);
 /* Empties it; keeps the memory unless more than keep_cap bytes are allocated. */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <yaml.h>
 
-enum { MAX_MEMORY = 64 << 20, PIECE = 16 << 10, SHOWN = 60 };
+enum { MAX_MEMORY = 64 << 20, SHOWN = 60 };
 
 /* A list or mapping that is not closed yet. */
 struct level {
@@ -332,31 +332,14 @@ bool yaml_tree_parse(struct yaml_tree *tree, struct slice text)
     return good;
 }
 
-static bool read_file(struct yaml_tree *tree, struct buf *text)
-{
-    FILE *file = fopen(tree->source, "rbe");
-    if (!file)
-        return fail_file(tree, strerror(errno));
-    bool room = true, good = true;
-    for (size_t got = 1; got > 0 && room;) {
-        uint8_t *to = buf_reserve(text, PIECE);
-        room = to != NULL;
-        got = room ? fread(to, 1, PIECE, file) : 0;
-        buf_commit(text, got);
-    }
-    if (!room || buf_len(text) > YAML_MAX_BYTES)
-        good = fail_file(tree, "longer than 4 MiB");
-    else if (ferror(file))
-        good = fail_file(tree, strerror(errno));
-    fclose(file);
-    return good;
-}
-
 bool yaml_tree_load(struct yaml_tree *tree)
 {
     struct buf text;
-    buf_init(&text, YAML_MAX_BYTES + PIECE);
-    bool good = read_file(tree, &text) && yaml_tree_parse(tree, buf_slice(&text));
+    buf_init(&text, YAML_MAX_BYTES);
+    int result = buf_read_file(&text, tree->source);
+    bool good = result == 0
+                    ? yaml_tree_parse(tree, buf_slice(&text))
+                    : fail_file(tree, result == -ENOBUFS ? "longer than 4 MiB" : strerror(-result));
     buf_fini(&text);
     return good;
 }

@@ -173,27 +173,13 @@ struct schema *schema_build(struct schema_builder *b, struct status *st)
 
 static bool read_file(const char *path, struct buf *out, struct status *st)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        status_set(st, STATUS_INVALID_ARGUMENT, "%.150s: %s", path, strerror(errno));
-        return false;
-    }
-    enum { PIECE = 65536 };
-    bool room = true;
-    for (size_t got = 1; got > 0 && room;) {
-        uint8_t *to = buf_reserve(out, PIECE);
-        room = to != NULL;
-        got = room ? fread(to, 1, PIECE, file) : 0;
-        buf_commit(out, got);
-    }
-    if (!room)
+    int result = buf_read_file(out, path);
+    if (result == -ENOBUFS)
         status_set(st, STATUS_RESOURCE_EXHAUSTED, "%.150s: longer than %d MiB", path,
                    SCHEMA_MAX_BYTES >> 20);
-    else if (ferror(file))
-        status_set(st, STATUS_INVALID_ARGUMENT, "%.150s: %s", path, strerror(errno));
-    bool good = room && !ferror(file);
-    fclose(file);
-    return good;
+    else if (result < 0)
+        status_set(st, STATUS_INVALID_ARGUMENT, "%.150s: %s", path, strerror(-result));
+    return result == 0;
 }
 
 static bool add_paths(struct schema_builder *b, const char *const *paths, size_t count,

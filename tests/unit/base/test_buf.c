@@ -4,6 +4,9 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static void append_consume_keeps_order(void **state)
 {
@@ -92,6 +95,28 @@ static void reset_drops_large_memory(void **state)
     buf_fini(&b);
 }
 
+static void a_file_is_read_up_to_the_limit(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test_buf_XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    for (int i = 0; i < 10000; i++)
+        fputs("0123456789", file);
+    fclose(file);
+    struct buf b;
+    buf_init(&b, 100000);
+    assert_int_equal(buf_read_file(&b, path), 0);
+    assert_int_equal(buf_len(&b), 100000);
+    assert_int_equal(buf_slice(&b).data[99999], '9');
+    buf_fini(&b);
+    buf_init(&b, 99999);
+    assert_int_equal(buf_read_file(&b, path), -ENOBUFS);
+    unlink(path);
+    assert_int_equal(buf_read_file(&b, path), -ENOENT);
+    assert_int_equal(buf_read_file(&b, "/"), -EISDIR);
+    buf_fini(&b);
+}
+
 static void arena_serves_room_then_blocks(void **state)
 {
     (void)state;
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test(expected_content_is_made_room_for_once_believed),
         cmocka_unit_test(printf_appends_text),
         cmocka_unit_test(reset_drops_large_memory),
+        cmocka_unit_test(a_file_is_read_up_to_the_limit),
         cmocka_unit_test(arena_serves_room_then_blocks),
         cmocka_unit_test(arena_limit_holds),
     };
