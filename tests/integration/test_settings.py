@@ -4,7 +4,7 @@ cross-origin answers."""
 import contextlib
 import time
 
-from harness import ROOT, SCHEMA, Gateway, bridge, curl, equal, main, node_clients, run_scenarios, test
+from harness import ROOT, SCHEMA, Gateway, bridge, curl, equal, main, node_clients, run_scenarios, test, wait_for
 from wire import answer, frame, number, slow
 from ws import WebSocket
 
@@ -41,8 +41,8 @@ def test_every_protocol(s):
     equal(curl(s.url + SQRT, number(16), "content-type: application/proto").body, number(4), "Connect")
     with WebSocket(s.port, PREFIX + SQRT) as ws:
         equal(ws.start().request(number(16)).half_close().answer()[1], [number(4)], "WebSocket")
-    line = s.gateway.events("call", protocol="websocket")[-1]
-    equal(line["path"], SQRT, "path in the log")
+    lines = wait_for("the call's line", lambda: s.gateway.events("call", protocol="websocket"))
+    equal(lines[-1]["path"], SQRT, "path in the log")
     equal(curl(s.url + "/none").status, 404, "status of an unknown path below")
     status = answer(curl(s.url + "/no.Such/Method", frame(b""), WEB).body)[1]
     equal(status["grpc-status"], "12", "status of an unknown method below")
