@@ -283,7 +283,7 @@ static void on_reflection_done(void *arg, struct schema *schema, const struct st
     schema_unref(schema);
     d->answered |= failure->code != STATUS_UNAVAILABLE;
     fail(d->source, d, d->failure, failure);
-    if (d->schema)
+    if (d->schema && failure->code != STATUS_UNAVAILABLE)
         schedule(d->source, &d->next);
     else
         retry(d, failure);

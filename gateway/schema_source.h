@@ -1,9 +1,9 @@
 /* schema_source: where the snapshot of schema and routes comes from and when it is fetched again:
  * descriptor files or the upstreams' server reflection, at start, at a configured interval and on
  * demand (SIGHUP).  Every upstream is asked by itself: what is known is published, who is missing
- * is asked again, and a refresh that fails, be it for a bad HTTP rule, keeps what was there.  With
- * files and several upstreams reflection tells which upstream has which service.  It logs what
- * methods came and went.  Belongs to the main thread. */
+ * is asked again, also at a refresh, and one that fails, be it for a bad HTTP rule, keeps what was
+ * there.  With files and several upstreams reflection tells which upstream has which service.  It
+ * logs what methods came and went.  Belongs to the main thread. */
 #pragma once
 #include "gateway/context.h"
 

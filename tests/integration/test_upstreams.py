@@ -5,14 +5,16 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import tempfile
+import time
 
 from dns import NameServer
 from harness import (BIN_DIR, CLIENTS, ROOT, SCHEMA, Calculator, Gateway, Server, curl, equal, free_port, main, program, python_clients, run, test,
                      use_binaries, wait_for)
 from h2_client import fields
-from peers import DATA, H2Peer, connect, finish_call, h2_frame, reply_head, reply_trailers, start_call
+from peers import DATA, H2Peer, connect, finish_call, h2_frame, load, reply_head, reply_trailers, start_call
 from wire import field, frame, number
 from ws import WebSocket
 
@@ -26,6 +28,7 @@ for service in ("greeter.Greeter", "counter.Counter"):
     print(pool.FindServiceByName(service).file.name)
 """
 ROOT_OF_16 = ("/Calculator/SquareRoot", frame(number(16)))
+GREETING, GREETED = ("/greeter.Greeter/Say", frame(field(1, b"x"))), field(1, b"hello x, says greeter")
 
 
 def other(kind, address="127.0.0.1:0"):
@@ -206,6 +209,52 @@ def test_one_away_at_start():
         wait_for("the refresh fails", lambda: warnings(gateway, address, "not refreshed, the old one stays"))
         equal(curl(gateway.url + "/v1/sqrt/16").status, 503)
         equal(curl(gateway.url + "/v1/greet/a").status, 200)
+
+
+@test(60)
+def test_refreshes_under_load():
+    """100 of them, with one server that comes and goes and one that takes connections and says nothing."""
+    flapping = f"127.0.0.1:{free_port()}"
+    with socket.create_server(("127.0.0.1", 0)) as silent, Calculator() as calculator, other("greeter") as greeter, \
+            Gateway([greeter.address, calculator.address, flapping, "127.0.0.1:%d" % silent.getsockname()[1]],
+                    ready=False) as gateway:
+        for call in (ROOT_OF_16, GREETING):
+            wait_for("it is served", lambda c=call: web(gateway, *c)[0] == 0, 10, 0.05)
+        descriptors = f"/proc/{gateway.process.pid}/fd"
+        before = len(os.listdir(descriptors))
+        with load(gateway, 2, *ROOT_OF_16, number(4)) as roots, load(gateway, 2, *GREETING, GREETED) as greetings:
+            for _ in range(5):
+                with Calculator(listen=flapping) as back:
+                    for _ in range(20):
+                        gateway.process.send_signal(signal.SIGHUP)
+                        time.sleep(0.02)
+                    back.crash()
+        equal((roots.failures(), greetings.failures()), ({}, {}), "failures")
+        assert len(os.listdir(descriptors)) <= before + 8, f"descriptors: {before}, then {os.listdir(descriptors)}"
+        gateway.check_log()
+        gateway.crash()  # reflection still waits for the silent one
+
+
+@test(60)
+def test_a_service_that_moves():
+    """From one server to the other and back.  A refresh while both are away is done when they are there; then no call goes
+    astray."""
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    with Gateway(addresses, ready=False) as gateway:
+        for kinds in (("greeter", "counter"), ("counter", "greeter"), ("greeter", "counter")):
+            with other(kinds[0], addresses[0]), other(kinds[1], addresses[1]):
+                wait_for("it is found", lambda: web(gateway, *GREETING) == (0, GREETED), 10, 0.05)
+                gateway.wait_ready(10)
+                with load(gateway, 4, *GREETING, GREETED) as calls:
+                    for _ in range(10):
+                        gateway.process.send_signal(signal.SIGHUP)
+                        time.sleep(0.02)
+                equal(calls.failures(), {}, "failures")
+                gateway.assert_nothing_live()
+            known = len(warnings(gateway, "not refreshed"))
+            wait_for("both are away", lambda: all(a in gateway.admin("/readyz")[1] for a in addresses))
+            gateway.process.send_signal(signal.SIGHUP)
+            wait_for("it hears of it", lambda n=known: len(warnings(gateway, "not refreshed")) >= n + 2)
 
 
 @test(60)
