@@ -2,10 +2,10 @@
  * A closed exchange keeps its memory for the next one. */
 #include "gateway/front/exchange_front.h"
 
+#include "gateway/front/refusal.h"
 #include "gateway/front/trailers.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -103,75 +103,12 @@ static void exchange_set_reply(struct exchange *ex, enum exchange_reply next)
     ex->reply = next;
 }
 
-/* As the protocols would say it (google/rpc/code.proto). */
-static enum status_code refusal_code(int http_status)
-{
-    switch (http_status) {
-    case 400:
-        return STATUS_INVALID_ARGUMENT;
-    case 413:
-    case 414:
-    case 429:
-    case 431:
-        return STATUS_RESOURCE_EXHAUSTED;
-    case 404:
-        return STATUS_NOT_FOUND;
-    case 405:
-    case 501:
-    case 505:
-        return STATUS_UNIMPLEMENTED;
-    default:
-        return status_from_http(http_status);
-    }
-}
-
-/* The front answers by itself. */
-static void exchange_refuse_with(struct exchange *ex, int http_status, enum status_code code,
-                                 const struct metadata *fields, struct slice body)
-{
-    ex->outcome.code = code;
-    metrics_add(ex->all->ctx->metrics, METRIC_REQUESTS_REFUSED, 1);
-    exchange_head(ex, http_status, fields);
-    exchange_write(ex, body);
-    exchange_end(ex);
-}
-
-/* In the form of every JSON error. */
-static void exchange_refuse(struct exchange *ex, int http_status, const char *reason)
-{
-    char line[512];
-    struct metadata_entry type = {SLICE("content-type"), SLICE("application/json")};
-    struct metadata fields = {.entries = &type, .count = 1};
-    enum status_code code = refusal_code(http_status);
-    int len = snprintf(line, sizeof line, "{\"code\":%d,\"message\":\"%s\",\"details\":[]}\n", code,
-                       reason);
-    ex->outcome.message = slice_from_string(reason);
-    exchange_refuse_with(ex, http_status, code, &fields, slice_from(line, (size_t)len));
-}
-
-/* gRPC-Web clients hear of it by a status, others by HTTP. */
-static void exchange_refuse_call(struct exchange *ex, int http_status, enum status_code code,
-                                 const char *reason)
-{
-    struct slice type = ex->request.content_type;
-    const char *number = arena_printf(&ex->arena, "%d", code);
-    struct metadata_entry own[] = {{SLICE("content-type"), slice_trim(slice_cut(&type, ';'))},
-                                   {SLICE("grpc-status"), slice_from_string(number)},
-                                   {SLICE("grpc-message"), slice_from_string(reason)}};
-    struct metadata fields = {.entries = own, .count = sizeof own / sizeof *own};
-    ex->outcome.message = own[2].value;
-    if (slice_has_prefix_ignore_case(own[0].value, SLICE("application/grpc-web")))
-        exchange_refuse_with(ex, 200, code, &fields, SLICE(""));
-    else
-        exchange_refuse(ex, http_status, reason);
-}
-
 /* Like any other unknown path. */
 static void exchange_refuse_path(struct exchange *ex)
 {
-    exchange_refuse_call(ex, 404, STATUS_UNIMPLEMENTED,
-                         arena_printf(&ex->arena, "everything is below %.*s/ (--path-prefix)",
-                                      SLICE_PRINT(ex->all->path_prefix)));
+    refusal_answer_call(ex, 404, STATUS_UNIMPLEMENTED,
+                        arena_printf(&ex->arena, "everything is below %.*s/ (--path-prefix)",
+                                     SLICE_PRINT(ex->all->path_prefix)));
 }
 
 static struct cors_request page_of(const struct exchange *ex)
@@ -266,7 +203,7 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
     exchange_fill_request(ex);
     if (verdict.http_status) {
         ex->must_close = true;
-        exchange_refuse(ex, verdict.http_status, verdict.reason);
+        refusal_answer(ex, verdict.http_status, verdict.reason);
         return;
     }
     ex->request.upgradable = is_upgradable(ex);
@@ -274,10 +211,10 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
     ex->cors = cors_decide(&ex->all->cors, &page);
     ex->request.any_origin = ex->cors == CORS_ALLOWED_ANY;
     if (ex->cors == CORS_REFUSED) {
-        exchange_refuse(ex, 403, "this origin is not allowed; allow it with --cors-origin");
+        refusal_answer(ex, 403, "this origin is not allowed; allow it with --cors-origin");
     } else if (over_memory(ex->all, 95)) {
         ex->must_close = true;
-        exchange_refuse(ex, 503, "too many responses wait for slow clients");
+        refusal_answer(ex, 503, "too many responses wait for slow clients");
     } else if (is_preflight(ex)) {
         exchange_answer_preflight(ex);
     } else if (!served) {
@@ -538,9 +475,9 @@ void exchange_limit_head(struct exchange *ex, size_t room)
     ex->trailers.count = 0;
     ex->hold = ex->blocked = false;
     exchange_set_reply(ex, REPLY_NONE);
-    exchange_refuse_call(ex, 429, STATUS_RESOURCE_EXHAUSTED,
-                         "the reply's metadata is too large to be sent as HTTP fields; the fewer "
-                         "the request has, the more fit");
+    refusal_answer_call(ex, 429, STATUS_RESOURCE_EXHAUSTED,
+                        "the reply's metadata is too large to be sent as HTTP fields; the fewer "
+                        "the request has, the more fit");
     exchange_commit(ex);
 }
 

@@ -94,107 +94,107 @@ static void an_empty_file_sets_nothing(void **state)
     }
 }
 
+static const struct {
+    const char *text, *expected;
+} error_rows[] = {
+    {"limits:\n  header_timeot: 2s\n",
+     "2:3: limits.header_timeot: no such key, did you mean \"header_timeout\"?"},
+    {"limit: {}\n", "1:1: limit: no such key, did you mean \"limits\"?"},
+    {"htpp: {}\n", "1:1: htpp: no such key, did you mean \"http\"?"},
+    {"header_timeout: 2s\n",
+     "1:1: header_timeout: no such key, did you mean \"limits.header_timeout\"?"},
+    {"cors-origin: '*'\n", "1:1: cors-origin: no such key, did you mean \"cors.origins\"?"},
+    {"xyzzy: 1\n", "1:1: xyzzy: no such key"},
+    {"log: {xyzzy: 1}\n", "1:7: log.xyzzy: no such key"},
+    {"config: other.yaml\n", "1:1: config: no such key"},
+    {"'': 1\n", "1:1: : no such key"},
+    {"limits.body_grace: 1s\n",
+     "1:1: limits.body_grace: a key has no dots: write \"limits:\" and the rest below it"},
+    {"workers: 1\nworkers: 2\n", "2:1: the key \"workers\" is here twice, first at 1:1"},
+    {"limits: 5s\n", "1:9: limits: needs keys and values below it, not a text"},
+    {"limits:\n", "1:8: limits: needs keys and values below it, not null"},
+    {"limits: [body_grace]\n", "1:9: limits: needs keys and values below it, not a list"},
+    {"workers: {n: 1}\n", "1:10: workers: needs a whole number, not a mapping"},
+    {"workers: [1]\n", "1:10: workers: needs a whole number, not a list"},
+    {"workers: \"1\"\n", "1:10: workers: needs a whole number, not the text \"1\""},
+    {"workers: 1.5\n", "1:10: workers: needs a whole number, not \"1.5\""},
+    {"workers: 0\n", "1:10: workers: must be at least 1, not \"0\""},
+    {"workers: 257\n", "1:10: workers: must be at most 256, not \"257\""},
+    {"workers: ~\n", "1:10: workers: needs a whole number, not null"},
+    {"limits: {body_grace: 5}\n",
+     "1:22: limits.body_grace: needs a duration such as 2s or 500ms, not \"5\""},
+    {"limits: {body_grace: 0}\n", "1:22: limits.body_grace: must be at least 1 ms, not \"0\""},
+    {"json: {ignore_unknown: yes}\n",
+     "1:24: json.ignore_unknown: needs true or false, not \"yes\""},
+    {"json: {ignore_unknown: 'true'}\n",
+     "1:24: json.ignore_unknown: needs true or false, not the text \"true\""},
+    {"json: {ignore_unknown: }\n", "1:24: json.ignore_unknown: needs true or false, not null"},
+    {"console: maybe\n", "1:10: console: must be one of auto|on|off, not \"maybe\""},
+    {"console: null\n", "1:10: console: needs one of auto|on|off, not null"},
+    {"admin: [off]\n", "1:8: admin: needs a text, not a list"},
+    {"admin: nowhere\n", "1:8: admin: needs HOST:PORT, unix:PATH or off, not \"nowhere\""},
+    {"listen: 8080\n", "1:9: listen: needs HOST:PORT or unix:PATH, not \"8080\""},
+    {"listen: [a:1, [b:2]]\n", "1:15: listen: needs a text or a list of texts, not a list"},
+    {"listen: [a:1, ~]\n", "1:15: listen: needs a text or a list of texts, not null"},
+    {"listen: {a: 1}\n", "1:9: listen: needs a text or a list of texts, not a mapping"},
+    {"listen: [a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1]\n",
+     "1:74: listen: is given more than 16 times"},
+    {"cors: {origins: [https://a.example, app.example]}\n",
+     "1:37: cors.origins: needs an origin such as https://app.example, lower case and without "
+     "a path, or *, not \"app.example\""},
+    {"tls_cert: x\n", "1:11: tls_cert: is not built yet"},
+    {"http_rules: a\nhttp: {}\n", "2:1: http: the rules are in the file of http_rules already"},
+    {"upstream: [a:1, b]\n", "1:17: upstream: \"b\" is no target: it needs HOST:PORT, with a "
+                             "port from 1 to 65535"},
+    {"upstream_authority: a b\n",
+     "1:21: upstream_authority: needs a host or HOST:PORT, without blanks and slashes, not "
+     "\"a b\""},
+    {"upstreams: a:1\n", "1:12: upstreams: needs a list such as [{target: HOST:PORT}], not a text"},
+    {"upstreams: [a:1]\n",
+     "1:13: upstreams[0]: needs keys and values such as target: HOST:PORT, not a text"},
+    {"upstreams: [{target: a:1}, {services: b}]\n",
+     "1:28: upstreams[1]: needs a target such as target: HOST:PORT"},
+    {"upstreams: [{target: a:1}, {target: b:1, servces: c}]\n",
+     "1:42: upstreams[1].servces: no such key, did you mean \"services\"?"},
+    {"upstreams: [{target: a:1, http: {}}]\n", "1:27: upstreams[0].http: no such key"},
+    {"upstreams: [{target: ~}]\n", "1:22: upstreams[0].target: needs a text, not null"},
+    {"upstreams: [{target: a}]\n", "1:22: upstreams[0].target: \"a\" is no target: it needs "
+                                   "HOST:PORT, with a port from 1 to 65535"},
+    {"upstreams: [{target: a:1, authority: 'a\tb'}]\n",
+     "1:38: upstreams[0].authority: needs a host or HOST:PORT, without blanks and slashes, not "
+     "\"a\tb\""},
+    {"upstreams: [{target: a:1, services: ['']}]\n",
+     "1:38: upstreams[0].services: needs the full name of a service such as package.Service, "
+     "not \"\""},
+    {"upstreams: [{target: a:1, services: /a.B}]\n",
+     "1:37: upstreams[0].services: needs the full name of a service such as package.Service, "
+     "not \"/a.B\""},
+    {"upstreams: [{target: a:1}, {target: b:1}, {target: a:1}]\n",
+     "1:52: upstreams[2].target: \"a:1\" is the target of upstreams[0] already"},
+    {"upstreams: [{target: a:1, services: [B, C]}, {target: b:1, services: [D, C]}]\n",
+     "1:74: upstreams[1].services: \"C\" is a service of upstreams[0] already"},
+    {"upstreams: [{target: a:1, services: B}, {target: b:1, services: B}]\n",
+     "1:65: upstreams[1].services: \"B\" is a service of upstreams[0] already"},
+    {"upstreams: [{target: a:1, services: [B, C, B]}]\n",
+     "1:44: upstreams[0].services: \"B\" is a service of upstreams[0] already"},
+    {"upstream: a:1\nupstreams: [{target: b:1}]\n",
+     "2:1: upstreams: the upstreams are in upstream already, at 1:1"},
+    {"upstreems: []\n", "1:1: upstreems: no such key, did you mean \"upstreams\"?"},
+    {"[upstream]\n", "1:1: the file needs keys and values, not a list"},
+    {"upstream\n", "1:1: the file needs keys and values, not a text"},
+    {"workers: 1\n---\nworkers: 1\n", "2:1: a second document"},
+    {"workers: [\n", "2:1: did not find expected node content while parsing a flow node"},
+};
+
 static void errors_name_place_key_and_reason(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *expected;
-    } rows[] = {
-        {"limits:\n  header_timeot: 2s\n",
-         "2:3: limits.header_timeot: no such key, did you mean \"header_timeout\"?"},
-        {"limit: {}\n", "1:1: limit: no such key, did you mean \"limits\"?"},
-        {"htpp: {}\n", "1:1: htpp: no such key, did you mean \"http\"?"},
-        {"header_timeout: 2s\n",
-         "1:1: header_timeout: no such key, did you mean \"limits.header_timeout\"?"},
-        {"cors-origin: '*'\n", "1:1: cors-origin: no such key, did you mean \"cors.origins\"?"},
-        {"xyzzy: 1\n", "1:1: xyzzy: no such key"},
-        {"log: {xyzzy: 1}\n", "1:7: log.xyzzy: no such key"},
-        {"config: other.yaml\n", "1:1: config: no such key"},
-        {"'': 1\n", "1:1: : no such key"},
-        {"limits.body_grace: 1s\n",
-         "1:1: limits.body_grace: a key has no dots: write \"limits:\" and the rest below it"},
-        {"workers: 1\nworkers: 2\n", "2:1: the key \"workers\" is here twice, first at 1:1"},
-        {"limits: 5s\n", "1:9: limits: needs keys and values below it, not a text"},
-        {"limits:\n", "1:8: limits: needs keys and values below it, not null"},
-        {"limits: [body_grace]\n", "1:9: limits: needs keys and values below it, not a list"},
-        {"workers: {n: 1}\n", "1:10: workers: needs a whole number, not a mapping"},
-        {"workers: [1]\n", "1:10: workers: needs a whole number, not a list"},
-        {"workers: \"1\"\n", "1:10: workers: needs a whole number, not the text \"1\""},
-        {"workers: 1.5\n", "1:10: workers: needs a whole number, not \"1.5\""},
-        {"workers: 0\n", "1:10: workers: must be at least 1, not \"0\""},
-        {"workers: 257\n", "1:10: workers: must be at most 256, not \"257\""},
-        {"workers: ~\n", "1:10: workers: needs a whole number, not null"},
-        {"limits: {body_grace: 5}\n",
-         "1:22: limits.body_grace: needs a duration such as 2s or 500ms, not \"5\""},
-        {"limits: {body_grace: 0}\n", "1:22: limits.body_grace: must be at least 1 ms, not \"0\""},
-        {"json: {ignore_unknown: yes}\n",
-         "1:24: json.ignore_unknown: needs true or false, not \"yes\""},
-        {"json: {ignore_unknown: 'true'}\n",
-         "1:24: json.ignore_unknown: needs true or false, not the text \"true\""},
-        {"json: {ignore_unknown: }\n", "1:24: json.ignore_unknown: needs true or false, not null"},
-        {"console: maybe\n", "1:10: console: must be one of auto|on|off, not \"maybe\""},
-        {"console: null\n", "1:10: console: needs one of auto|on|off, not null"},
-        {"admin: [off]\n", "1:8: admin: needs a text, not a list"},
-        {"admin: nowhere\n", "1:8: admin: needs HOST:PORT, unix:PATH or off, not \"nowhere\""},
-        {"listen: 8080\n", "1:9: listen: needs HOST:PORT or unix:PATH, not \"8080\""},
-        {"listen: [a:1, [b:2]]\n", "1:15: listen: needs a text or a list of texts, not a list"},
-        {"listen: [a:1, ~]\n", "1:15: listen: needs a text or a list of texts, not null"},
-        {"listen: {a: 1}\n", "1:9: listen: needs a text or a list of texts, not a mapping"},
-        {"listen: [a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1]\n",
-         "1:74: listen: is given more than 16 times"},
-        {"cors: {origins: [https://a.example, app.example]}\n",
-         "1:37: cors.origins: needs an origin such as https://app.example, lower case and without "
-         "a path, or *, not \"app.example\""},
-        {"tls_cert: x\n", "1:11: tls_cert: is not built yet"},
-        {"http_rules: a\nhttp: {}\n", "2:1: http: the rules are in the file of http_rules already"},
-        {"upstream: [a:1, b]\n", "1:17: upstream: \"b\" is no target: it needs HOST:PORT, with a "
-                                 "port from 1 to 65535"},
-        {"upstream_authority: a b\n",
-         "1:21: upstream_authority: needs a host or HOST:PORT, without blanks and slashes, not "
-         "\"a b\""},
-        {"upstreams: a:1\n",
-         "1:12: upstreams: needs a list such as [{target: HOST:PORT}], not a text"},
-        {"upstreams: [a:1]\n",
-         "1:13: upstreams[0]: needs keys and values such as target: HOST:PORT, not a text"},
-        {"upstreams: [{target: a:1}, {services: b}]\n",
-         "1:28: upstreams[1]: needs a target such as target: HOST:PORT"},
-        {"upstreams: [{target: a:1}, {target: b:1, servces: c}]\n",
-         "1:42: upstreams[1].servces: no such key, did you mean \"services\"?"},
-        {"upstreams: [{target: a:1, http: {}}]\n", "1:27: upstreams[0].http: no such key"},
-        {"upstreams: [{target: ~}]\n", "1:22: upstreams[0].target: needs a text, not null"},
-        {"upstreams: [{target: a}]\n", "1:22: upstreams[0].target: \"a\" is no target: it needs "
-                                       "HOST:PORT, with a port from 1 to 65535"},
-        {"upstreams: [{target: a:1, authority: 'a\tb'}]\n",
-         "1:38: upstreams[0].authority: needs a host or HOST:PORT, without blanks and slashes, not "
-         "\"a\tb\""},
-        {"upstreams: [{target: a:1, services: ['']}]\n",
-         "1:38: upstreams[0].services: needs the full name of a service such as package.Service, "
-         "not \"\""},
-        {"upstreams: [{target: a:1, services: /a.B}]\n",
-         "1:37: upstreams[0].services: needs the full name of a service such as package.Service, "
-         "not \"/a.B\""},
-        {"upstreams: [{target: a:1}, {target: b:1}, {target: a:1}]\n",
-         "1:52: upstreams[2].target: \"a:1\" is the target of upstreams[0] already"},
-        {"upstreams: [{target: a:1, services: [B, C]}, {target: b:1, services: [D, C]}]\n",
-         "1:74: upstreams[1].services: \"C\" is a service of upstreams[0] already"},
-        {"upstreams: [{target: a:1, services: B}, {target: b:1, services: B}]\n",
-         "1:65: upstreams[1].services: \"B\" is a service of upstreams[0] already"},
-        {"upstreams: [{target: a:1, services: [B, C, B]}]\n",
-         "1:44: upstreams[0].services: \"B\" is a service of upstreams[0] already"},
-        {"upstream: a:1\nupstreams: [{target: b:1}]\n",
-         "2:1: upstreams: the upstreams are in upstream already, at 1:1"},
-        {"upstreems: []\n", "1:1: upstreems: no such key, did you mean \"upstreams\"?"},
-        {"[upstream]\n", "1:1: the file needs keys and values, not a list"},
-        {"upstream\n", "1:1: the file needs keys and values, not a text"},
-        {"workers: 1\n---\nworkers: 1\n", "2:1: a second document"},
-        {"workers: [\n", "2:1: did not find expected node content while parsing a flow node"},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(error_rows); i++) {
         struct fixture f;
         char expected[YAML_ERROR_LEN];
-        if (read_text(&f, "d.yaml", rows[i].text))
-            fail_msg("accepted: %s", rows[i].text);
-        snprintf(expected, sizeof expected, "d.yaml:%s", rows[i].expected);
+        if (read_text(&f, "d.yaml", error_rows[i].text))
+            fail_msg("accepted: %s", error_rows[i].text);
+        snprintf(expected, sizeof expected, "d.yaml:%s", error_rows[i].expected);
         assert_string_equal(f.file.errors[0], expected);
         assert_int_equal(f.file.error_count, 1);
         fixture_fini(&f);
