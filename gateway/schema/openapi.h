@@ -13,7 +13,7 @@ struct openapi_options {
     bool proto_names, enums_as_numbers, int64_as_numbers;
 };
 
-/* The document as JSON text, to be freed; with `pretty` indented for people.  NULL with *st. Blocks
- * while it is made. */
+/* The document as JSON text, to be freed; with `pretty` indented for people.  Blocks while it is
+ * made.  NULL with *st. */
 char *openapi_text(const struct routes *routes, const struct openapi_options *options, bool pretty,
                    struct status *st);

@@ -23,7 +23,7 @@ EVENTS = "accept: text/event-stream"
 @contextlib.contextmanager
 def gateway():
     with bridge() as (calculator, server):
-        server.upstream = calculator.address
+        server.calculator, server.upstream = calculator, calculator.address
         yield server
 
 
@@ -474,6 +474,25 @@ def test_streams_that_a_drain_ends(s):
             error = last_error(framing, unchunked(answer.partition(b"\r\n\r\n")[2]))
             equal((error["code"], error["message"]), (14, "the gateway shuts down"), "last element")
             equal(answer.endswith(b"\r\n0\r\n\r\n"), framing in (NDJSON, EVENTS), f"whether it looks complete with {framing}")
+
+
+@test(30)
+def test_an_upload_that_a_drain_ends(s):
+    """The replies so far and the reason, for a client that ends its upload within the half second that it has."""
+    with Gateway(s.upstream, "--drain-timeout", "300ms") as gateway, \
+         socket.create_connection(("127.0.0.1", gateway.port("http")), 10) as peer:
+        peer.sendall(b"POST /v1/total HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + b'd\r\n[{"value":1},\r\n')
+        wait_for("the reply", lambda: gateway.metric("drawbridge_buffered_bytes") > 0)
+        before = len(s.calculator.calls("RunningTotal", "CANCELLED"))
+        gateway.terminate()
+        wait_for("the drain's end", lambda: len(s.calculator.calls("RunningTotal", "CANCELLED")) > before)
+        peer.sendall(b"0\r\n\r\n")
+        answer = b""
+        while piece := peer.recv(65536):
+            answer += piece
+        equal(gateway.wait(5), 0, "exit status")
+    error = last_error("accept: application/json", unchunked(answer.partition(b"\r\n\r\n")[2]))
+    equal((error["code"], b"\r\n0\r\n" in answer), (14, False), f"last element, and whether it looks complete: {answer}")
 
 
 @test()
