@@ -62,6 +62,7 @@ def type_name(message):
 
 def convert(program, message, way, count, environment=None):
     """Converts once and then `count` times; returns their seconds of CPU time and what was written to standard error."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
     command = program.argv(Run(program.cache(), 0))
     what = [message, way] if program is CODEC else [type_name(message), json_file(message), way]
     done = load.run(["taskset", "-c", str(SERVER_CPU), *map(str, [*command, *what, count, FOLDER / "result"])],
