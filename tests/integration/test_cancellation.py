@@ -25,7 +25,8 @@ PIECE = frame(bytes(16_000))
 
 
 class Upstream(Peer):
-    """An HTTP/2 server that stamps the resets.  To each request it says nothing, one message (`mode` "one"), or as much as the
+    """An HTTP/2 server that stamps the resets; the end of a connection, which the gateway replaces after a hundred of them,
+    cancels what is open on it just as well.  To each request it says nothing, one message (`mode` "one"), or as much as the
     windows let it ("flood")."""
 
     def __init__(self):
@@ -38,7 +39,16 @@ class Upstream(Peer):
         connection.settimeout(None)
         connection.sendall(h2_frame(SETTINGS, 0, 0))
         H2Peer._exactly(connection, 24)
-        initial, windows, flooded = 65_535, {0: 65_535}, set()
+        windows = {0: 65_535}
+        try:
+            self._follow(connection, windows)
+        finally:
+            for stream in windows.keys() - {0}:
+                self.resets.put((time.monotonic(), stream, CANCEL))
+
+    def _follow(self, connection, windows):
+        """`windows` has the open streams, and the connection as 0."""
+        initial, flooded = 65_535, set()
         while True:
             prefix = H2Peer._exactly(connection, 9)
             kind, flags, stream = prefix[3], prefix[4], struct.unpack(">I", prefix[5:])[0]
@@ -46,6 +56,7 @@ class Upstream(Peer):
             if kind == RST_STREAM:
                 self.resets.put((time.monotonic(), stream, struct.unpack(">I", payload)[0]))
                 flooded.discard(stream)
+                windows.pop(stream, None)
             elif kind in (SETTINGS, PING) and not flags & ACK:
                 connection.sendall(h2_frame(kind, ACK, 0, payload if kind == PING else b""))
                 if kind == SETTINGS:
