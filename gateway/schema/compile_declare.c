@@ -17,19 +17,6 @@ static bool fail_malformed(struct compile *c, const struct compile_file *file, s
     return compile_fail(c, file, scope, (struct slice){NULL, 0}, "the descriptor is malformed");
 }
 
-/* The string or bytes field of that number; the last one counts. */
-static struct slice find_bytes(struct slice message, uint32_t number)
-{
-    struct slice found = {NULL, 0};
-    struct proto_reader r;
-    struct proto_field field;
-    proto_reader_init(&r, message);
-    while (proto_reader_next(&r, &field))
-        if (field.number == number && field.wire_type == WIRE_LEN)
-            found = field.bytes;
-    return found;
-}
-
 /* A bool or enum of an options message; merges over repeated occurrences of the options. */
 static uint64_t find_option(struct slice message, uint32_t options, uint32_t number)
 {
@@ -66,7 +53,7 @@ static bool read_features(struct slice message, uint32_t options, uint32_t numbe
 static bool declare_member(struct compile *c, const struct place *at, struct slice bytes)
 {
     struct symbol symbol = {.scope = at->scope,
-                            .name = find_bytes(bytes, 1),
+                            .name = proto_reader_find_bytes(bytes, 1),
                             .kind = SYMBOL_MEMBER,
                             .file = at->file->name};
     return compile_add_symbol(c, at->file, &symbol);
@@ -89,7 +76,7 @@ static bool declare_extension(struct compile *c, const struct place *at, struct 
 static bool declare_enum(struct compile *c, const struct place *at, struct slice bytes)
 {
     struct compile_enum *e = arena_zalloc(c->arena, sizeof *e);
-    struct slice name = find_bytes(bytes, 1);
+    struct slice name = proto_reader_find_bytes(bytes, 1);
     struct slice full_name = name_join(c->arena, at->scope, name);
     if (!e || !full_name.data)
         return compile_fail_memory(c);
@@ -124,7 +111,7 @@ static bool declare_enum(struct compile *c, const struct place *at, struct slice
 static bool declare_service(struct compile *c, const struct place *at, struct slice bytes)
 {
     struct compile_service *s = arena_zalloc(c->arena, sizeof *s);
-    struct slice name = find_bytes(bytes, 1);
+    struct slice name = proto_reader_find_bytes(bytes, 1);
     struct slice full_name = name_join(c->arena, at->scope, name);
     if (!s || !full_name.data)
         return compile_fail_memory(c);
@@ -176,7 +163,7 @@ static struct compile_message *new_message(struct compile *c, const struct place
                                            struct slice bytes)
 {
     struct compile_message *m = arena_zalloc(c->arena, sizeof *m);
-    struct slice name = find_bytes(bytes, 1);
+    struct slice name = proto_reader_find_bytes(bytes, 1);
     struct slice full_name = name_join(c->arena, at->scope, name);
     if (!m || !full_name.data) {
         compile_fail_memory(c);
@@ -199,7 +186,7 @@ static struct compile_message *new_message(struct compile *c, const struct place
 static bool declare_message(struct compile *c, const struct place *at, struct slice bytes)
 {
     if (at->depth >= COMPILE_MAX_NESTING)
-        return compile_fail(c, at->file, at->scope, find_bytes(bytes, 1),
+        return compile_fail(c, at->file, at->scope, proto_reader_find_bytes(bytes, 1),
                             "messages are nested more than %d deep", COMPILE_MAX_NESTING);
     struct compile_message *m = new_message(c, at, bytes);
     if (!m)
@@ -248,8 +235,8 @@ static bool read_head(struct compile *c, struct compile_file *file)
         if (field.number == 14 && field.wire_type == WIRE_VARINT)
             edition = field.value;
     const struct slice none = {NULL, 0};
-    struct slice syntax = find_bytes(file->bytes, 12);
-    file->package = find_bytes(file->bytes, 2);
+    struct slice syntax = proto_reader_find_bytes(file->bytes, 12);
+    file->package = proto_reader_find_bytes(file->bytes, 2);
     if (syntax.len == 0 || slice_equal(syntax, SLICE("proto2")))
         edition = EDITION_PROTO2;
     else if (slice_equal(syntax, SLICE("proto3")))

@@ -62,18 +62,6 @@ void merged_files_free(struct merged_files *m)
     free(m);
 }
 
-static struct slice text_of(struct slice message, uint32_t number)
-{
-    struct slice found = {NULL, 0};
-    struct proto_reader r;
-    struct proto_field field;
-    proto_reader_init(&r, message);
-    while (proto_reader_next(&r, &field))
-        if (field.number == number && field.wire_type == WIRE_LEN)
-            found = field.bytes;
-    return found;
-}
-
 static bool add_name(struct names *n, struct slice scope, struct slice definition)
 {
     enum { FIRST_CAP = 64 };
@@ -88,7 +76,7 @@ static bool add_name(struct names *n, struct slice scope, struct slice definitio
         n->cap = cap;
     }
     n->list[n->count][0] = scope;
-    n->list[n->count++][1] = text_of(definition, ANY_NAME);
+    n->list[n->count++][1] = proto_reader_find_bytes(definition, ANY_NAME);
     return true;
 }
 
@@ -110,7 +98,7 @@ static bool add_message(struct names *n, struct slice scope, struct slice bytes)
 {
     struct proto_reader r;
     struct proto_field field;
-    struct slice inside = name_join(n->arena, scope, text_of(bytes, ANY_NAME));
+    struct slice inside = name_join(n->arena, scope, proto_reader_find_bytes(bytes, ANY_NAME));
     bool good = inside.data && add_name(n, scope, bytes);
     proto_reader_init(&r, bytes);
     while (good && proto_reader_next(&r, &field)) {
@@ -124,7 +112,7 @@ static bool add_message(struct names *n, struct slice scope, struct slice bytes)
 
 static bool read_names(struct names *n, struct slice file)
 {
-    struct slice package = text_of(file, FILE_PACKAGE);
+    struct slice package = proto_reader_find_bytes(file, FILE_PACKAGE);
     struct proto_reader r;
     struct proto_field field;
     bool good = true;
@@ -258,7 +246,7 @@ static bool place_file(const struct incoming *in, struct slice bytes, struct mer
 {
     struct merged_files *m = in->m;
     struct names names = {.arena = &m->arena};
-    struct slice name = text_of(bytes, FILE_NAME);
+    struct slice name = proto_reader_find_bytes(bytes, FILE_NAME);
     *place = NULL;
     if (wants_left_out(in, bytes))
         return true;
@@ -271,7 +259,7 @@ static bool place_file(const struct incoming *in, struct slice bytes, struct mer
     if (!own.data || !read_names(&names, bytes))
         return false;
     bool taken = is_taken(m, &names, place);
-    if (known && !*place && merged_files_common(text_of(bytes, FILE_PACKAGE)))
+    if (known && !*place && merged_files_common(proto_reader_find_bytes(bytes, FILE_PACKAGE)))
         *place = known->what;
     if (taken || *place)
         return true;
@@ -297,7 +285,8 @@ bool merged_files_add(struct merged_files *m, struct slice set, size_t *left_out
         if (field.number != SET_FILE)
             continue;
         good = place_file(&in, field.bytes, &place) &&
-               put(&in.files, (struct slice){NULL, 0}, text_of(field.bytes, FILE_NAME), place);
+               put(&in.files, (struct slice){NULL, 0},
+                   proto_reader_find_bytes(field.bytes, FILE_NAME), place);
         *left_out += good && !place;
     }
     return good;

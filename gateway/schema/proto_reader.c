@@ -120,3 +120,15 @@ bool proto_reader_check(struct slice bytes)
         continue;
     return !r.malformed;
 }
+
+struct slice proto_reader_find_bytes(struct slice message, uint32_t number)
+{
+    struct slice found = {NULL, 0};
+    struct proto_reader r;
+    struct proto_field field;
+    proto_reader_init(&r, message);
+    while (proto_reader_next(&r, &field))
+        if (field.number == number && field.wire_type == WIRE_LEN)
+            found = field.bytes;
+    return found;
+}

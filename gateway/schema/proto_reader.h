@@ -23,3 +23,6 @@ void proto_reader_init(struct proto_reader *r, struct slice bytes);
 bool proto_reader_next(struct proto_reader *r, struct proto_field *field);
 /* Whether the fields of the whole message can be walked; looks one level deep only. */
 bool proto_reader_check(struct slice bytes);
+/* The string or bytes field of that number in a serialised message, borrowed; the last one counts.
+ * data is NULL when there is none. */
+struct slice proto_reader_find_bytes(struct slice message, uint32_t number);
