@@ -2,38 +2,20 @@
  * number, time and duration of a JSON text goes through these few lines.
  * The arithmetic is on words whose lowest byte is the first digit. */
 #pragma once
-#include <endian.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
-
-#define DIGITS_EACH(c) (0x0101010101010101u * (c))
-
-static inline uint64_t digits_load(const void *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return le64toh(word);
-}
-
-static inline void digits_store(void *to, uint64_t word)
-{
-    word = htole64(word);
-    memcpy(to, &word, sizeof word);
-}
+#include "base/word.h"
 
 /* Are all eight bytes '0' to '9'? */
 static inline bool digits_are_8(uint64_t word)
 {
-    return ((word & DIGITS_EACH(0xf0)) | ((word + DIGITS_EACH(6)) & DIGITS_EACH(0xf0)) >> 4) ==
-           DIGITS_EACH(0x33);
+    return ((word & WORD_EACH(0xf0)) | ((word + WORD_EACH(6)) & WORD_EACH(0xf0)) >> 4) ==
+           WORD_EACH(0x33);
 }
 
 /* The number that eight digits say. */
 static inline uint32_t digits_value_8(uint64_t word)
 {
     const uint64_t mask = 0x000000ff000000ffu;
-    word -= DIGITS_EACH('0');
+    word -= WORD_EACH('0');
     word = word * 10 + (word >> 8); /* pairs, in every other byte */
     word = (word & mask) * (100 + ((uint64_t)1000000 << 32)) +
            (word >> 16 & mask) * (1 + ((uint64_t)10000 << 32));
@@ -47,7 +29,7 @@ static inline uint64_t digits_text_8(uint32_t value)
     uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007fu;
     uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
     uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000fu;
-    return (tens | (twos - 10 * tens) << 8) + DIGITS_EACH('0');
+    return (tens | (twos - 10 * tens) << 8) + WORD_EACH('0');
 }
 
 /* Two digits of a number below 100. */

@@ -1,13 +1,11 @@
 #include "gateway/transcode/json_reader.h"
 
 #include "base/text.h"
+#include "base/word.h"
 
-#include <endian.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
-
-#define EACH_BYTE(c) (0x0101010101010101u * (c))
 
 void json_reader_init(struct json_reader *r, struct slice text)
 {
@@ -122,33 +120,31 @@ static bool skip_plain(struct json_reader *r)
             r->at = at + before;
             return (above & ((1u << before) - 1)) || high;
         }
-        high |= above ? EACH_BYTE(0x80) : 0;
+        high |= above ? WORD_EACH(0x80) : 0;
         at += 16;
     }
 #endif
-    while (r->end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        word = le64toh(word);
-        uint64_t quote = word ^ EACH_BYTE('"'), backslash = word ^ EACH_BYTE('\\');
-        uint64_t stop = ((quote - EACH_BYTE(1)) & ~quote) |
-                        ((backslash - EACH_BYTE(1)) & ~backslash) |
-                        ((word - EACH_BYTE(0x20)) & ~word);
-        stop &= EACH_BYTE(0x80);
+    while (r->end - at >= WORD_LEN) {
+        uint64_t word = word_load(at);
+        uint64_t quote = word ^ WORD_EACH('"'), backslash = word ^ WORD_EACH('\\');
+        uint64_t stop = ((quote - WORD_EACH(1)) & ~quote) |
+                        ((backslash - WORD_EACH(1)) & ~backslash) |
+                        ((word - WORD_EACH(0x20)) & ~word);
+        stop &= WORD_EACH(0x80);
         if (stop) {
             /* Bytes below the first hit are exact; only those above may be false alarms. */
             unsigned before = (unsigned)__builtin_ctzll(stop) & ~7u;
             high |= word & (((uint64_t)1 << before) - 1);
             r->at = at + before / 8;
-            return high & EACH_BYTE(0x80);
+            return high & WORD_EACH(0x80);
         }
         high |= word;
-        at += 8;
+        at += WORD_LEN;
     }
     for (; at < r->end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
         high |= *at;
     r->at = at;
-    return high & EACH_BYTE(0x80);
+    return high & WORD_EACH(0x80);
 }
 
 /* A string of less than 16 bytes that is plain ASCII, as most are; r->at stands behind the quote.

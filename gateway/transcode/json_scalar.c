@@ -44,8 +44,8 @@ static bool read_plain_integer(struct json_parser *p, uint64_t *magnitude, bool 
     at += *negative;
     const uint8_t *first = at;
     uint64_t sum = 0;
-    for (; end - at >= 8 && at == first && digits_are_8(digits_load(at)); at += 8)
-        sum = digits_value_8(digits_load(at));
+    for (; end - at >= 8 && at == first && digits_are_8(word_load(at)); at += 8)
+        sum = digits_value_8(word_load(at));
     for (; at < end && (uint8_t)(*at - '0') < 10 && at - first < DIGITS_MAX; at++)
         sum = sum * 10 + (*at - (unsigned)'0');
     ptrdiff_t len = at - first;

@@ -1,14 +1,12 @@
 #include "gateway/transcode/json_writer.h"
 
 #include "base/text.h"
+#include "base/word.h"
 
-#include <endian.h>
 #include <errno.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
-
-#define EACH_BYTE(c) (0x0101010101010101u * (c))
 
 /* Copies many bytes at a time while none needs an escape and all are ASCII.  Returns the bytes
  * copied; room for text.len + 8 was asked for. */
@@ -28,16 +26,14 @@ static size_t copy_plain_words(uint8_t *to, struct slice text)
             return i + (unsigned)__builtin_ctz(stop);
     }
 #endif
-    for (; text.len - i >= 8; i += 8) {
-        uint64_t word;
-        memcpy(&word, text.data + i, sizeof word);
-        memcpy(to + i, &word, sizeof word);
-        word = le64toh(word);
-        uint64_t quote = word ^ EACH_BYTE('"'), backslash = word ^ EACH_BYTE('\\');
-        uint64_t stop = ((quote - EACH_BYTE(1)) & ~quote) |
-                        ((backslash - EACH_BYTE(1)) & ~backslash) |
-                        ((word - EACH_BYTE(0x20)) & ~word) | word;
-        stop &= EACH_BYTE(0x80);
+    for (; text.len - i >= WORD_LEN; i += WORD_LEN) {
+        uint64_t word = word_load(text.data + i);
+        word_store(to + i, word);
+        uint64_t quote = word ^ WORD_EACH('"'), backslash = word ^ WORD_EACH('\\');
+        uint64_t stop = ((quote - WORD_EACH(1)) & ~quote) |
+                        ((backslash - WORD_EACH(1)) & ~backslash) |
+                        ((word - WORD_EACH(0x20)) & ~word) | word;
+        stop &= WORD_EACH(0x80);
         if (stop)
             return i + (unsigned)__builtin_ctzll(stop) / 8;
     }

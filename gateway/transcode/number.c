@@ -39,7 +39,7 @@ static inline const uint8_t *parse_digits(const uint8_t *at, const uint8_t *end,
     const uint64_t limit = 100000000000000000u;
     uint64_t mantissa = n->mantissa;
     for (; end - at >= 8 && mantissa < limit / 1000000; at += 8) {
-        uint64_t word = digits_load(at);
+        uint64_t word = word_load(at);
         if (!digits_are_8(word))
             break;
         mantissa = mantissa * 100000000 + digits_value_8(word);

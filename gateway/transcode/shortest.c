@@ -41,9 +41,9 @@ static void write_digits(uint64_t value, char *out, size_t len)
     uint64_t rest = value;
     for (; head > 8; head -= 8)
         rest /= EIGHT_DIGITS;
-    digits_store(out, digits_text_8((uint32_t)rest) >> (64 - 8 * head));
+    word_store(out, digits_text_8((uint32_t)rest) >> (64 - 8 * head));
     for (size_t end = len; end > 8; end -= 8) {
-        digits_store(out + end - 8, digits_text_8((uint32_t)(value % EIGHT_DIGITS)));
+        word_store(out + end - 8, digits_text_8((uint32_t)(value % EIGHT_DIGITS)));
         value /= EIGHT_DIGITS;
     }
 }

@@ -100,14 +100,13 @@ static bool take_offset(struct slice *text, int *seconds)
  * another form. */
 static inline bool take_pairs(const uint8_t *at, const char form[static 9], uint64_t *numbers)
 {
-    uint64_t shape = digits_load(form);
-    uint64_t digit =
-        DIGITS_EACH(1) & ~(shape ^ DIGITS_EACH('0')) & ~((shape ^ DIGITS_EACH('0')) >> 1);
-    uint64_t word = digits_load(at) ^ shape;
+    uint64_t shape = word_load(form);
+    uint64_t digit = WORD_EACH(1) & ~(shape ^ WORD_EACH('0')) & ~((shape ^ WORD_EACH('0')) >> 1);
+    uint64_t word = word_load(at) ^ shape;
     /* A digit plus 6 stays below 16, and so does no difference plus 15. */
-    uint64_t room = digit * 6 + (DIGITS_EACH(1) ^ digit) * 15;
+    uint64_t room = digit * 6 + (WORD_EACH(1) ^ digit) * 15;
     *numbers = word * 10 + (word >> 8);
-    return ((word | (word + room)) & DIGITS_EACH(0xf0)) == 0;
+    return ((word | (word + room)) & WORD_EACH(0xf0)) == 0;
 }
 
 bool timestamp_parse(struct slice text, int64_t *seconds, int32_t *nanos)
@@ -142,7 +141,7 @@ static char *put_nanos(char *to, unsigned nanos)
         return to;
     *to++ = '.';
     /* The upper eight of nine digits. */
-    digits_store(to, digits_text_8(nanos / 10));
+    word_store(to, digits_text_8(nanos / 10));
     if (nanos % 1000000 == 0)
         return to + 3;
     if (nanos % 1000 == 0)

@@ -1,5 +1,7 @@
 #include "gateway/transcode/wire.h"
 
+#include "base/word.h"
+
 /* Up to eight bytes at once: the seven bits of each move together in three steps. */
 static uint64_t join_sevens(uint64_t word)
 {
@@ -10,11 +12,10 @@ static uint64_t join_sevens(uint64_t word)
 
 const uint8_t *wire_long_varint(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
-    uint64_t sum = 0, word;
-    if (end - at >= 8) {
-        memcpy(&word, at, sizeof word);
-        word = le64toh(word);
-        uint64_t last = ~word & 0x8080808080808080u; /* the bytes that end a varint */
+    uint64_t sum = 0;
+    if (end - at >= WORD_LEN) {
+        uint64_t word = word_load(at);
+        uint64_t last = ~word & WORD_EACH(0x80); /* the bytes that end a varint */
         if (last) {
             *value = join_sevens(word & (last ^ (last - 1)));
             return at + (unsigned)__builtin_ctzll(last) / 8 + 1;
