@@ -135,11 +135,12 @@ class Figures(unittest.TestCase):
         self.assertIn("6,000 bytes, 300 MB/s", text)
 
     def test_delay_beside_a_stalled_reader(self):
-        calls = {BESIDE_WEB_SOCKETS.title: {"drawbridge": [sample(12) | {"p99": 50}]},
-                 GRPC_WEB.title: {"drawbridge": [sample(10)]}}
-        text = report._group_table(BESIDE_WEB_SOCKETS.title, calls)
+        rounds = [sample(12) | {"p99": 50, "than": sample(10) | {"ratio": 1.21}}]
+        text = report._group_table(BESIDE_WEB_SOCKETS.title, {BESIDE_WEB_SOCKETS.title: {"drawbridge": rounds}})
         self.assertIn("p99 beside a stalled reader: 2.50 of gRPC-Web unary", text)
-        self.assertRegex(text, r"1\.20 \| +≤ 1\.3 \| +met")
+        self.assertRegex(text, r"drawbridge, gRPC-Web unary .*1\.21 \| +≤ 1\.3 \| +met")
+        text = report._group_table(BESIDE_WEB_SOCKETS.title, {BESIDE_WEB_SOCKETS.title: {"drawbridge": "FAILED: 3 wrong"}})
+        self.assertRegex(text, r"drawbridge, gRPC-Web unary .*not measured")
 
     def test_weights_without_a_figure(self):
         def measure(program, _native, _options):

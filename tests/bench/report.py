@@ -26,8 +26,8 @@ def text(result):
 
 
 def calls_table(programs, subject, limits, limit_us=None, own=()):
-    """Medians of the rounds; a ratio is the subject's CPU time by the row's.  `own` has (title, rounds, limit) of the
-    subject's other calls to compare with."""
+    """Medians of the rounds; a ratio is the subject's CPU time by the row's.  `own` has (title, rounds, limit) of another
+    call of the subject's, each round with the ratio that was measured in turn with it."""
     ours = _median(programs.get(subject), "us")
     rows, notes = [], []
     for name, rounds in programs.items():
@@ -40,7 +40,7 @@ def calls_table(programs, subject, limits, limit_us=None, own=()):
             goal = [target(limit_us, " µs"), verdict(us, limit_us)]
         rows.append([name, *_cells(rounds), number(compared), *goal])
     for title, rounds, limit in own:
-        compared = ratio(ours, _median(rounds, "us"))
+        compared = _median(rounds, "ratio")
         rows.append([f"{subject}, {title}", *_cells(rounds), number(compared), target(limit), verdict(compared, limit)])
     table = markdown(["program", "CPU µs/call", "rounds", "calls/s", "p50 µs", "p99 µs",
                       f"{subject} / it", "target", ""], rows)
@@ -59,9 +59,11 @@ def _group_table(group, calls):
     if group not in gateway.TARGETS:
         return calls_table(calls[group], "calculator", calculator.LIMITS[group])
     scenario = gateway.TARGETS[group]
-    own = [(title, calls.get(title, {}).get("drawbridge"), limit) for title, limit in scenario.own_limits.items()]
+    rounds = calls[group].get("drawbridge")
+    own = [(scenario.than.title, rounds if isinstance(rounds, str) else [r["than"] for r in rounds], scenario.than_limit)
+           ] if scenario.than and rounds else []
     table = calls_table(calls[group], "drawbridge", scenario.limits, scenario.limit_us, own)
-    return table + _stalled_note(calls[group].get("drawbridge"), own) if scenario.background else table
+    return table + _stalled_note(rounds, own) if scenario.background else table
 
 
 def _codec_table(programs, absolute):

@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import Callable
 
 from load import BROKEN
@@ -31,6 +32,11 @@ class Meter:
         cpu, busy, elapsed = (end - start for end, start in zip(self._now(), self._start))
         return {"us": cpu * 1e6 / run.calls / messages, "rate": run.calls / run.seconds,
                 "p50": run.p50_us, "p99": run.p99_us, "others": max(0.0, busy - cpu) / elapsed}
+
+
+def medians(windows):
+    """One window's figures for several."""
+    return {key: median(figures[key] for figures in windows) for key in windows[0]}
 
 
 def run(cases, rounds):

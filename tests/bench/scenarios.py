@@ -36,7 +36,8 @@ class Scenario:
     peers: tuple = ()                 # the gateways that are measured beside drawbridge
     limits: dict = field(default_factory=dict)    # peer's name: our CPU time may be this multiple of its
     limit_us: float | None = None     # our CPU time may be this
-    own_limits: dict = field(default_factory=dict)    # another scenario's title: this multiple of our CPU time there
+    than: object = None               # the scenario that ours is compared with, in turn in one process
+    than_limit: float | None = None   # our CPU time may be this multiple of its
     messages: int = 1                 # what a call's time is divided by
     connections: int = 32
     upstream: object = None           # the gRPC server that it needs; None: any
@@ -177,35 +178,35 @@ JSON = Scenario(
 
 REST_POST = Scenario(
     "JSON unary by a rule, POST /v1/sqrt", post("/v1/sqrt", "application/json", b'{"value":16}'), check_json({"value": 4}),
-    own_limits={JSON.title: 1.05})
+    than=JSON, than_limit=1.05)
 
 REST_GET = Scenario(
     "JSON unary by a rule, GET /v1/sqrt/16", Request("/v1/sqrt/16", method="GET"), check_json({"value": 4}),
-    own_limits={JSON.title: 1.05})
+    than=JSON, than_limit=1.05)
 
 CONNECT = Scenario(
     "Connect unary", post(SQUARE_ROOT, "application/proto", SIXTEEN, {"connect-protocol-version": "1"}), check_connect,
-    peers=(VANGUARD,), own_limits={GRPC_WEB.title: 1.05})
+    peers=(VANGUARD,), than=GRPC_WEB, than_limit=1.05)
 
 GRPC_WEB_TEXT = Scenario(
     "gRPC-Web text unary", post(SQUARE_ROOT, TEXT, base64.b64encode(load.frame(SIXTEEN)), {"accept": "application/grpc-web-text"}), check_text,
-    peers=(ENVOY_GRPC_WEB,), own_limits={GRPC_WEB.title: 1.2})
+    peers=(ENVOY_GRPC_WEB,), than=GRPC_WEB, than_limit=1.2)
 
 BROWSER_HEADERS = Scenario(
     "gRPC-Web unary with a browser's 13 headers", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN), BROWSER), check_grpc_web,
-    reply=load.frame(FOUR) + TRAILERS, peers=(NGINX, ENVOY_GRPC_WEB), own_limits={GRPC_WEB.title: 1.15})
+    reply=load.frame(FOUR) + TRAILERS, peers=(NGINX, ENVOY_GRPC_WEB), than=GRPC_WEB, than_limit=1.15)
 
 TRICKLE = post("/Calculator/Flood", BINARY, flood(1 << 20, 16, delay_s=2))
 TORRENT = post("/Calculator/Flood", BINARY, flood(1 << 20, 65536))
 
 BESIDE_STREAMS = Scenario(
     "gRPC-Web unary beside 1,000 open streams", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN)), check_grpc_web,
-    peers=(ENVOY_GRPC_WEB,), own_limits={GRPC_WEB.title: 1.3},
+    peers=(ENVOY_GRPC_WEB,), than=GRPC_WEB, than_limit=1.3,
     background=lambda port: connections.open_streams(port, 1000, TRICKLE, TORRENT))
 
 BESIDE_WEB_SOCKETS = Scenario(
     "gRPC-Web unary beside 1,000 open WebSockets", post(SQUARE_ROOT, BINARY, load.frame(SIXTEEN)), check_grpc_web,
-    own_limits={GRPC_WEB.title: 1.3},
+    than=GRPC_WEB, than_limit=1.3,
     background=lambda port: connections.open_web_sockets(port, 1000, TRICKLE, TORRENT))
 
 STREAM = Scenario(
