@@ -27,9 +27,11 @@ struct call_events {
     void (*on_status)(void *arg, const struct status *status, const struct metadata *trailers);
 };
 
+/* All text, that of the metadata too, is borrowed until the call is gone; the lists are not. */
 struct call_request {
     struct slice path;               /* "/pkg.Service/Method" */
-    const struct metadata *metadata; /* stripped and validated by the caller; copied */
+    const struct metadata *metadata; /* stripped and validated by the caller; "-bin" values without
+                                        padding; NULL: none */
     uint64_t
         deadline_ms; /* time of the loop; 0: none.  Enforced here, sent on as the remaining time */
     struct slice

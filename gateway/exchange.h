@@ -33,7 +33,8 @@ struct exchange_request {
     struct slice path;         /* raw path behind the configured prefix, escapes undecoded */
     struct slice query;        /* raw text behind '?'; data NULL when there is none */
     struct slice content_type; /* empty when absent */
-    struct metadata headers;   /* all fields, names in lower case, in order */
+    struct metadata headers;   /* all fields that may be metadata (metadata_name_valid(),
+                                  metadata_value_valid()), names in lower case, in order */
     uint64_t content_length;   /* UINT64_MAX: not announced */
     struct slice origin;       /* Origin; data NULL when absent */
     struct slice host;         /* Host */

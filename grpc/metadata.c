@@ -1,45 +1,30 @@
 #include "grpc/metadata.h"
 
 #include "base/text.h"
+#include "base/word.h"
 
-#include <errno.h>
-
-enum { ENTRY_OVERHEAD = 32 }; /* RFC 9113 section 6.5.2 */
+enum { MIN_ENTRIES = 16 };
 
 void metadata_init(struct metadata *md, struct arena *arena, size_t max_bytes)
 {
     *md = (struct metadata){.arena = arena, .max_bytes = max_bytes};
 }
 
-static int metadata_append(struct metadata *md, struct slice name, struct slice value)
+int metadata_reserve(struct metadata *md, uint32_t more)
 {
-    if (md->count == md->cap) {
-        uint32_t cap = md->cap ? md->cap * 2 : 16;
-        struct metadata_entry *entries = arena_alloc(md->arena, cap * sizeof *entries);
-        if (!entries)
-            return -ENOBUFS;
-        if (md->count)
-            memcpy(entries, md->entries, md->count * sizeof *entries);
-        md->entries = entries;
-        md->cap = cap;
-    }
-    md->entries[md->count++] = (struct metadata_entry){name, value};
-    md->bytes += name.len + value.len + ENTRY_OVERHEAD;
-    return 0;
-}
-
-static bool metadata_fits(const struct metadata *md, struct slice name, struct slice value)
-{
-    size_t left = md->max_bytes - md->bytes;
-    return name.len <= left && value.len <= left - name.len &&
-           ENTRY_OVERHEAD <= left - name.len - value.len;
-}
-
-int metadata_add_borrowed(struct metadata *md, struct slice name, struct slice value)
-{
-    if (!metadata_fits(md, name, value))
+    if (md->cap - md->count >= more)
+        return 0;
+    uint32_t cap = md->cap ? md->cap * 2 : MIN_ENTRIES;
+    if (cap < md->count + more)
+        cap = md->count + more;
+    struct metadata_entry *entries = arena_alloc(md->arena, cap * sizeof *entries);
+    if (!entries)
         return -ENOBUFS;
-    return metadata_append(md, name, value);
+    if (md->count)
+        memcpy(entries, md->entries, md->count * sizeof *entries);
+    md->entries = entries;
+    md->cap = cap;
+    return 0;
 }
 
 int metadata_add(struct metadata *md, struct slice name, struct slice value)
@@ -49,14 +34,12 @@ int metadata_add(struct metadata *md, struct slice name, struct slice value)
     uint8_t *to = arena_alloc(md->arena, name.len + value.len + 1);
     if (!to)
         return -ENOBUFS;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.data[i];
-        to[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-    }
+    text_lower(name, to);
     if (value.len)
         memcpy(to + name.len, value.data, value.len);
     to[name.len + value.len] = 0;
-    return metadata_append(md, slice_from(to, name.len), slice_from(to + name.len, value.len));
+    return metadata_add_borrowed(md, slice_from(to, name.len),
+                                 slice_from(to + name.len, value.len));
 }
 
 struct slice metadata_get(const struct metadata *md, struct slice name)
@@ -72,23 +55,33 @@ static const bool name_bytes[256] = {
     ['0' ... '9'] = true, ['a' ... 'z'] = true, ['_'] = true, ['-'] = true, ['.'] = true,
 };
 
+static bool name_word(const uint8_t *at)
+{
+    uint64_t word = word_load(at);
+    return (word_between(word, 'a', 'z') | word_between(word, '0', '9') |
+            word_between(word, '-', '.') | word_between(word, '_', '_')) == WORD_EACH(0x80);
+}
+
 bool metadata_name_valid(struct slice name)
 {
     bool ok = name.len > 0;
-    for (size_t i = 0; i < name.len; i++)
+    size_t i = 0;
+    for (; name.len - i >= WORD_LEN; i += WORD_LEN)
+        ok &= name_word(name.data + i);
+    if (i > 0 && i < name.len) /* the last word overlaps what was seen */
+        return ok && name_word(name.data + name.len - WORD_LEN);
+    for (; i < name.len; i++)
         ok &= name_bytes[name.data[i]];
     return ok;
 }
 
-/* Eight bytes at a time: whether one is below 0x20, perhaps a tab, or is 0x7f. */
+/* Eight bytes at a time: false when none is below 0x20 (but a tab is such) or 0x7f: then none of
+ * the bytes below 0x80 changes its highest bit when 0x20 is taken off or 1 is added.  A carry into
+ * its neighbour may make it true for nothing. */
 static bool may_be_control(const uint8_t *at)
 {
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    uint64_t low = (word - ones * 0x20) & ~word;
-    uint64_t del = word ^ (ones * 0x7f);
-    return ((low | ((del - ones) & ~del)) & highs) != 0;
+    uint64_t word = word_load(at);
+    return (((word - WORD_EACH(0x20)) | (word + WORD_EACH(1))) & ~word & WORD_EACH(0x80)) != 0;
 }
 
 static bool has_control(const uint8_t *at, size_t len)
@@ -101,15 +94,14 @@ static bool has_control(const uint8_t *at, size_t len)
 
 bool metadata_value_valid(struct slice value)
 {
-    enum { WORD = 8 };
     size_t i = 0;
-    for (; value.len - i >= WORD; i += WORD)
-        if (may_be_control(value.data + i) && has_control(value.data + i, WORD))
+    for (; value.len - i >= WORD_LEN; i += WORD_LEN)
+        if (may_be_control(value.data + i) && has_control(value.data + i, WORD_LEN))
             return false;
     if (i == value.len)
         return true;
     if (i > 0) /* the last word overlaps what was seen */
-        return !may_be_control(value.data + value.len - WORD) ||
+        return !may_be_control(value.data + value.len - WORD_LEN) ||
                !has_control(value.data + i, value.len - i);
     return !has_control(value.data, value.len);
 }
@@ -178,7 +170,7 @@ static bool names_have(const struct names *names, struct slice name)
         return false;
     const struct slice *row = names->of[name.len];
     for (size_t i = 0; i < NAMES_OF_A_LENGTH && row[i].data; i++)
-        if (memcmp(name.data, row[i].data, name.len) == 0)
+        if (name.data[0] == row[i].data[0] && memcmp(name.data, row[i].data, name.len) == 0)
             return true;
     return false;
 }

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "base/slice.h"
 
+#include <errno.h>
+
 struct metadata_entry {
     struct slice name, value;
 };
@@ -20,11 +22,31 @@ struct metadata {
 
 void metadata_init(struct metadata *md, struct arena *arena, size_t max_bytes);
 
+enum { METADATA_ENTRY_OVERHEAD = 32 }; /* RFC 9113 section 6.5.2 */
+
+/* Makes room for so many more entries, so that adding them one by one moves none.  0 or -ENOBUFS.
+ */
+int metadata_reserve(struct metadata *md, uint32_t more);
+/* Whether the limit allows it. */
+static inline bool metadata_fits(const struct metadata *md, struct slice name, struct slice value)
+{
+    size_t left = md->max_bytes - md->bytes;
+    return name.len + METADATA_ENTRY_OVERHEAD <= left &&
+           value.len <= left - name.len - METADATA_ENTRY_OVERHEAD;
+}
+
 /* Adds a field.  Name and value are copied; metadata_add lowers upper-case letters of the name.
  * 0, or -ENOBUFS (limit or memory). Neither is validated here. */
 int metadata_add(struct metadata *md, struct slice name, struct slice value);
 /* The same without copying: both must live as long as the metadata, the name in lower case. */
-int metadata_add_borrowed(struct metadata *md, struct slice name, struct slice value);
+static inline int metadata_add_borrowed(struct metadata *md, struct slice name, struct slice value)
+{
+    if (!metadata_fits(md, name, value) || (md->count == md->cap && metadata_reserve(md, 1) < 0))
+        return -ENOBUFS;
+    md->entries[md->count++] = (struct metadata_entry){name, value};
+    md->bytes += name.len + value.len + METADATA_ENTRY_OVERHEAD;
+    return 0;
+}
 
 /* The first value of that name; data is NULL when there is none.  An existing empty value has data
  * != NULL. */

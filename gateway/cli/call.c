@@ -1,6 +1,7 @@
 /* call: `drawbridge call TARGET METHOD [JSON]`: one RPC of any kind against any gRPC server, JSON
  * in, one line of JSON per reply out.  Everything that is said about it goes to standard error. */
 #include "gateway/call.h"
+#include "base/text.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/failure.h"
@@ -246,18 +247,20 @@ static void rpc_run(struct rpc *rpc, const struct metadata *metadata)
 /* "name: value" as metadata.  False with a sentence on standard error. */
 static bool add_header(struct metadata *md, const char *text)
 {
-    char name[256];
+    uint8_t name[256];
     struct slice value = slice_from_string(text);
     struct slice given = slice_trim(slice_cut(&value, ':'));
     if (!value.data || given.len >= sizeof name)
         return false;
-    for (size_t i = 0; i < given.len; i++)
-        name[i] = (char)(given.data[i] >= 'A' && given.data[i] <= 'Z' ? given.data[i] + 32
-                                                                      : given.data[i]);
+    text_lower(given, name);
     struct slice lower = slice_from(name, given.len);
     value = slice_trim(value);
-    bool binary_ok = !metadata_is_binary(lower) || metadata_binary_valid(value);
-    return metadata_name_valid(lower) && metadata_value_valid(value) && binary_ok &&
+    if (metadata_is_binary(lower)) {
+        if (!metadata_binary_valid(value))
+            return false;
+        value = metadata_binary_unpadded(value, md->arena);
+    }
+    return metadata_name_valid(lower) && metadata_value_valid(value) &&
            !metadata_stripped_upstream(lower) && metadata_add(md, lower, value) == 0;
 }
 

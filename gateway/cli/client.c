@@ -140,11 +140,8 @@ void client_unary(struct client *c, struct slice path, struct slice request, uin
                   struct buf *reply, struct status *st)
 {
     struct unary u = {.reply = reply, .st = st};
-    struct metadata none;
-    metadata_init(&none, NULL, 0);
     struct call_request req = {
         .path = path,
-        .metadata = &none,
         .deadline_ms = loop_now_ms(c->loop) + timeout_ms,
         .max_reply_len = MAX_UNARY_REPLY,
     };

@@ -80,9 +80,9 @@ struct exchange *exchange_open(struct exchanges *all)
 
 void exchange_add_field(struct exchange *ex, uint8_t *name, size_t name_len, struct slice value)
 {
-    value = firewall_field(&ex->firewall, name, name_len, value);
+    bool usual = firewall_field(&ex->firewall, name, name_len, &value);
     /* Beyond the limit the request is refused anyway. */
-    if (ex->firewall.count <= ex->firewall.limits->max_header_count)
+    if (usual && ex->firewall.count <= ex->firewall.limits->max_header_count)
         metadata_add_borrowed(&ex->request.headers, slice_from(name, name_len), value);
 }
 

@@ -7,30 +7,19 @@ void firewall_init(struct firewall *fw, const struct config_limits *limits)
     *fw = (struct firewall){.limits = limits, .content_length = UINT64_MAX};
 }
 
-/* Token characters (RFC 9110 section 5.6.2) mapped to lower case; 0: not a token character. */
-static const uint8_t token_lower[256] = {
-    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
-    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
-    ['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
-    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',   ['C'] = 'c',
-    ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',   ['J'] = 'j',
-    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',   ['Q'] = 'q',
-    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',   ['X'] = 'x',
-    ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',   ['e'] = 'e',
-    ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',   ['l'] = 'l',
-    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
-    ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
+/* tchar of RFC 9110 section 5.6.2. */
+static const bool token_bytes[256] = {
+    ['0' ... '9'] = true,  ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+    ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,         ['-'] = true,
+    ['.'] = true,          ['^' ... '`'] = true, ['|'] = true,         ['~'] = true,
 };
 
-static bool lower_token(uint8_t *name, size_t len)
+static bool is_token(struct slice text)
 {
-    uint8_t ok = len > 0;
-    for (size_t i = 0; i < len; i++) {
-        uint8_t c = token_lower[name[i]];
-        ok &= c != 0;
-        name[i] = c ? c : name[i];
-    }
-    return ok;
+    for (size_t i = 0; i < text.len; i++)
+        if (!token_bytes[text.data[i]])
+            return false;
+    return text.len > 0;
 }
 
 #define KNOWN(index, literal)                                                                      \
@@ -62,21 +51,23 @@ static enum firewall_known known_name(const uint8_t *name, size_t len)
     }
 }
 
-struct slice firewall_field(struct firewall *fw, uint8_t *name, size_t name_len, struct slice value)
+bool firewall_field(struct firewall *fw, uint8_t *name, size_t name_len, struct slice *value)
 {
-    value = slice_trim(value);
-    if (!value.data)
-        value.data = (const uint8_t *)"";
+    *value = slice_trim(*value);
+    if (!value->data)
+        value->data = (const uint8_t *)"";
     fw->count++;
-    fw->bytes += name_len + value.len + 4;
-    if (!lower_token(name, name_len))
+    fw->bytes += name_len + value->len + 4;
+    text_lower(slice_from(name, name_len), name);
+    bool usual = metadata_name_valid(slice_from(name, name_len));
+    if (!usual && !is_token(slice_from(name, name_len)))
         fw->bad_name = true;
-    if (!metadata_value_valid(value))
+    if (!metadata_value_valid(*value))
         fw->bad_value = true;
     enum firewall_known known = known_name(name, name_len);
     if (known != FIREWALL_KNOWN_COUNT && fw->seen[known]++ == 0)
-        fw->value[known] = value;
-    return value;
+        fw->value[known] = *value;
+    return usual;
 }
 
 static bool is_of_connection(struct slice method)
@@ -98,10 +89,7 @@ bool firewall_method(struct slice text, enum exchange_method *method)
         }
     }
     *method = METHOD_CUSTOM;
-    for (size_t i = 0; i < text.len; i++)
-        if (!token_lower[text.data[i]])
-            return false;
-    return text.len > 0 && text.len <= FIREWALL_MAX_METHOD && !is_of_connection(text);
+    return is_token(text) && text.len <= FIREWALL_MAX_METHOD && !is_of_connection(text);
 }
 
 /* Visible ASCII without '#': what RFC 3986 lets a path and query consist of, and a little more. */

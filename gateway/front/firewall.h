@@ -46,10 +46,9 @@ enum { FIREWALL_MAX_METHOD = 32 };
 bool firewall_method(struct slice text, enum exchange_method *method);
 
 void firewall_init(struct firewall *fw, const struct config_limits *limits);
-/* Takes one field.  The name is put into lower case in place; returns the value without blanks at
- * its ends. */
-struct slice firewall_field(struct firewall *fw, uint8_t *name, size_t name_len,
-                            struct slice value);
+/* Takes one field.  The name is put into lower case in place, the value loses the blanks at its
+ * ends.  False when the field may be no metadata: metadata_name_valid() refuses the name. */
+bool firewall_field(struct firewall *fw, uint8_t *name, size_t name_len, struct slice *value);
 /* After the last field: the request line.  `version` is "HTTP/1.1". */
 struct firewall_verdict firewall_judge(struct firewall *fw, struct slice method,
                                        struct slice target, struct slice version);

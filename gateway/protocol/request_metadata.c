@@ -2,7 +2,7 @@
 
 #include "grpc/timeout.h"
 
-enum { MAX_METADATA_BYTES = 64 * 1024 };
+enum { MAX_METADATA_BYTES = 64 * 1024, FORWARDED_FIELDS = 3 };
 
 /* Whether the Connection field lists the name (RFC 9110 section 7.6.1); the usual values list
  * nothing of interest. */
@@ -31,10 +31,6 @@ static bool is_forwarded(struct slice name)
 static bool collect_field(struct exchange *ex, struct metadata *md, struct metadata_entry field,
                           struct status *st)
 {
-    /* An underscore or upper case never came from a gRPC library, but curl users do send them; gRPC
-     * names allow "_". */
-    if (!metadata_name_valid(field.name) || !metadata_value_valid(field.value))
-        return true;
     if (metadata_is_binary(field.name)) {
         if (!metadata_binary_valid(field.value)) {
             status_set(st, STATUS_INVALID_ARGUMENT, "metadata %.*s is not base64",
@@ -76,6 +72,7 @@ static bool collect_all(struct exchange *ex, const struct metadata *fields, stru
                         struct metadata *md, struct status *st)
 {
     metadata_init(md, exchange_arena(ex), MAX_METADATA_BYTES);
+    metadata_reserve(md, fields->count + FORWARDED_FIELDS);
     struct slice connection = metadata_get(fields, SLICE("connection"));
     bool listed = connection_lists_fields(connection);
     for (uint32_t i = 0; i < fields->count; i++) {

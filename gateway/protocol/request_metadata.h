@@ -1,7 +1,6 @@
 /* request_metadata: what of an HTTP request goes upstream as call metadata, and what of a reply
  * comes back as HTTP fields: the same for every front protocol.  Strips what belongs to one hop or
- * to the protocol, checks names and values (nghttp2 does not), adds x-forwarded-for, -proto and
- * -host. */
+ * to the protocol, checks "-bin" values, adds x-forwarded-for, -proto and -host. */
 #pragma once
 #include "gateway/exchange.h"
 #include "grpc/status.h"
@@ -13,7 +12,8 @@ bool request_metadata_collect(struct exchange *ex, struct metadata *md, struct s
  * is judged like any other name. */
 bool request_metadata_collect_unprefixed(struct exchange *ex, struct slice prefix,
                                          struct metadata *md, struct status *st);
-/* The same of other fields than the request's, which live as long as the exchange. */
+/* The same of other fields than the request's, which live as long as the exchange; names and
+ * values are valid as the request's are. */
 bool request_metadata_collect_from(struct exchange *ex, const struct metadata *fields,
                                    struct metadata *md, struct status *st);
 /* Reads grpc-timeout and the configured default and cap.  *deadline_ms is loop time, 0 when there

@@ -1,12 +1,6 @@
 #include "gateway/protocol/websocket_metadata.h"
 
-static void lower(struct slice name)
-{
-    uint8_t *text = (uint8_t *)(uintptr_t)name.data;
-    for (size_t i = 0; i < name.len; i++)
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] = (uint8_t)(text[i] | 0x20);
-}
+#include "base/text.h"
 
 /* Adds the lines; the text is ours to change. */
 static bool parse_lines(struct slice text, struct metadata *fields, struct status *st)
@@ -18,13 +12,19 @@ static bool parse_lines(struct slice text, struct metadata *fields, struct statu
         if (value.len == 0)
             continue;
         struct slice name = slice_trim(slice_cut(&value, ':'));
-        lower(name);
+        text_lower(name, (uint8_t *)(uintptr_t)name.data);
         if (!value.data || !metadata_name_valid(name)) {
             status_set(st, STATUS_INVALID_ARGUMENT,
                        "the first message must hold the metadata as \"name: value\" lines");
             return false;
         }
-        if (metadata_add_borrowed(fields, name, slice_trim(value)) < 0) {
+        value = slice_trim(value);
+        if (!metadata_value_valid(value)) {
+            status_set(st, STATUS_INVALID_ARGUMENT,
+                       "the value of metadata %.*s contains control characters", SLICE_PRINT(name));
+            return false;
+        }
+        if (metadata_add_borrowed(fields, name, value) < 0) {
             status_set(st, STATUS_RESOURCE_EXHAUSTED, "too much request metadata");
             return false;
         }

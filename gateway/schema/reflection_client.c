@@ -76,12 +76,9 @@ static void note(const struct reflection_client *r, const char *what, struct sli
 
 static bool start_call(struct reflection_client *r)
 {
-    struct metadata none;
-    metadata_init(&none, &r->arena, 0);
     struct call_request req = {
         .path = r->alpha ? SLICE("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
                          : SLICE("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
-        .metadata = &none,
         .deadline_ms = r->deadline_ms,
         .max_reply_len = MAX_REPLY_LEN,
     };

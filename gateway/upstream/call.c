@@ -280,36 +280,16 @@ static int call_add(struct call *c, struct slice name, struct slice value)
     return metadata_add_borrowed(&c->headers, name, value);
 }
 
-/* A field of the caller's, copied into `to`; returns the bytes used. */
-static int call_copy_field(struct call *c, const struct metadata_entry *e, uint8_t **to)
+/* But for the user agent, which stands elsewhere. */
+static int call_add_metadata(struct call *c, const struct metadata *md)
 {
-    struct slice name = slice_from(*to, e->name.len), value = e->value;
-    memcpy(*to, e->name.data, e->name.len);
-    *to += e->name.len;
-    if (metadata_is_binary(name)) {
-        value = metadata_binary_unpadded(value, &c->arena);
-        if (!value.data && e->value.data)
-            return -1;
-    }
-    if (value.data && value.len > 0)
-        memcpy(*to, value.data, value.len);
-    value.data = *to;
-    *to += value.len;
-    return metadata_add_borrowed(&c->headers, name, value);
-}
-
-static int call_copy_metadata(struct call *c, const struct metadata *md)
-{
-    uint8_t *to = arena_alloc(&c->arena, md->bytes);
-    if (!to)
-        return -1;
-    for (uint32_t i = 0; i < md->count; i++) {
+    int bad = metadata_reserve(&c->headers, md->count);
+    for (uint32_t i = 0; i < md->count && !bad; i++) {
         const struct metadata_entry *e = &md->entries[i];
-        if (e->name.len > 0 && !slice_equal(e->name, SLICE("user-agent")) &&
-            call_copy_field(c, e, &to) < 0)
-            return -1;
+        if (!slice_equal(e->name, SLICE("user-agent")))
+            bad = metadata_add_borrowed(&c->headers, e->name, e->value);
     }
-    return 0;
+    return bad;
 }
 
 static struct slice call_content_type(struct call *c, struct slice format)
@@ -330,18 +310,16 @@ static int call_build_headers(struct call *c, const struct call_request *req)
 {
     static const struct slice our_agent = {(const uint8_t *)"drawbridge/" DRAWBRIDGE_VERSION,
                                            sizeof "drawbridge/" DRAWBRIDGE_VERSION - 1};
-    struct slice path = arena_copy(&c->arena, req->path);
     struct slice agent = {NULL, 0};
     if (req->metadata)
         agent = metadata_get(req->metadata, SLICE("user-agent"));
-    agent = agent.data ? arena_copy(&c->arena, agent) : our_agent;
-    int bad = !path.data || !agent.data;
+    int bad = 0;
     metadata_init(&c->headers, &c->arena, UPSTREAM_MAX_METADATA);
     c->headers.entries = c->entries;
     c->headers.cap = CALL_ENTRIES;
     bad |= call_add(c, SLICE(":method"), SLICE("POST"));
     bad |= call_add(c, SLICE(":scheme"), SLICE("http"));
-    bad |= call_add(c, SLICE(":path"), path);
+    bad |= call_add(c, SLICE(":path"), req->path);
     bad |= call_add(c, SLICE(":authority"), slice_from_string(c->up->config.authority));
     bad |= call_add(c, SLICE("te"), SLICE("trailers"));
     bad |= call_add(c, SLICE("content-type"), call_content_type(c, req->format));
@@ -350,13 +328,13 @@ static int call_build_headers(struct call *c, const struct call_request *req)
         c->timeout_entry = c->headers.count;
     }
     if (req->encoding.len > 0)
-        bad |= call_add(c, SLICE("grpc-encoding"), arena_copy(&c->arena, req->encoding));
+        bad |= call_add(c, SLICE("grpc-encoding"), req->encoding);
     bad |= call_add(c, SLICE("grpc-accept-encoding"),
                     req->accept_gzip ? SLICE(COMPRESSION_ACCEPT) : SLICE("identity"));
-    bad |= call_add(c, SLICE("user-agent"), agent);
-    if (!bad && req->metadata && req->metadata->count > 0)
-        bad |= call_copy_metadata(c, req->metadata);
-    return bad ? -1 : 0;
+    bad |= call_add(c, SLICE("user-agent"), agent.data ? agent : our_agent);
+    if (req->metadata)
+        bad |= call_add_metadata(c, req->metadata);
+    return bad;
 }
 
 struct call *call_start(struct upstream *up, const struct call_request *req,

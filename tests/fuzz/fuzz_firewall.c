@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (rest.data) {
         struct slice value = slice_cut(&rest, '\n');
         struct slice name = slice_cut(&value, ':');
-        firewall_field(&fw, (uint8_t *)(uintptr_t)name.data, name.len, value);
+        firewall_field(&fw, (uint8_t *)(uintptr_t)name.data, name.len, &value);
     }
     struct slice method = slice_cut(&line, ' ');
     struct slice target = slice_cut(&line, ' ');

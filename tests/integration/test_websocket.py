@@ -170,7 +170,7 @@ def test_misused_transport(s):
     equal(status_of(s, fields=[("grpc-timeout", "5x")]), 3, "bad timeout")
     equal(status_of(s, fields=[("grpc-encoding", "snappy")]), 12, "unknown encoding")
     equal(status_of(s, fields=[("x-bin", "***")]), 3, "bad binary metadata")
-    for first in (b"no colon here", b"\0" + frame(number(1)), b"bad name: x\r\n"):
+    for first in (b"no colon here", b"\0" + frame(number(1)), b"bad name: x\r\n", b"x-split: a\rb: c\r\n"):
         with s.open(SQRT) as ws:
             ws.accepted().send(first)
             equal(ws.answer()[2]["grpc-status"], "3", f"status for {first}")

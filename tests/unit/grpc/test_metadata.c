@@ -40,6 +40,26 @@ static void names_and_values(void **state)
     assert_false(metadata_value_valid(SLICE("\x7f")));
 }
 
+/* Every byte at every place of names of every small length, among all the bytes that are fine. */
+static void name_bytes_anywhere(void **state)
+{
+    (void)state;
+    static const char fine[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    uint8_t text[27];
+    for (size_t len = 1; len < sizeof text; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c <= 0xff; c++) {
+                for (size_t i = 0; i < len; i++)
+                    text[i] = (uint8_t)fine[(i * 7 + c) % (sizeof fine - 1)];
+                assert_true(metadata_name_valid(slice_from(text, len)));
+                text[at] = (uint8_t)c;
+                assert_int_equal(metadata_name_valid(slice_from(text, len)),
+                                 c != 0 && strchr(fine, (int)c) != NULL);
+            }
+        }
+    }
+}
+
 /* Every byte at every place of values of every small length: words are looked at as a whole. */
 static void control_bytes_anywhere(void **state)
 {
@@ -207,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(add_get_and_limit),
         cmocka_unit_test(names_and_values),
+        cmocka_unit_test(name_bytes_anywhere),
         cmocka_unit_test(control_bytes_anywhere),
         cmocka_unit_test(binary_values),
         cmocka_unit_test(hop_by_hop_fields_stay),

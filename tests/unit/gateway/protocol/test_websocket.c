@@ -317,6 +317,7 @@ static void first_messages_that_are_no_metadata(void **state)
         {{(const uint8_t *)"\0" NUMBER, 11}, STATUS_INVALID_ARGUMENT},
         {{(const uint8_t *)"grpc-timeout: 5x\r\n", 18}, STATUS_INVALID_ARGUMENT},
         {{(const uint8_t *)"a-bin: ***\r\n", 12}, STATUS_INVALID_ARGUMENT},
+        {{(const uint8_t *)"a: b\rc: d\r\n", 12}, STATUS_INVALID_ARGUMENT},
         {{(const uint8_t *)"content-type: text/html", 23}, STATUS_UNIMPLEMENTED},
         {{(const uint8_t *)"grpc-encoding: br", 17}, STATUS_UNIMPLEMENTED},
     };

@@ -60,7 +60,7 @@ static void request_headers(void **state)
     metadata_init(&md, &arena, 1 << 16);
     metadata_add(&md, SLICE("x-one"), SLICE("1"));
     metadata_add(&md, SLICE("user-agent"), SLICE("browser/1"));
-    metadata_add(&md, SLICE("x-req-bin"), SLICE("AAE=,AA=="));
+    metadata_add(&md, SLICE("x-req-bin"), SLICE("AAE,AA"));
     metadata_add(&md, SLICE("x-empty"), SLICE(""));
     struct call_request req = plain_request;
     peer_start(p);
@@ -71,9 +71,10 @@ static void request_headers(void **state)
     req.accept_gzip = true;
     struct heard h = {0};
     h.call = call_start(p->up, &req, &message_events, &h);
-    arena_fini(&arena); /* everything was copied */
+    metadata_init(&md, NULL, 0); /* the list was copied */
     call_half_close(h.call);
     STEP_UNTIL(p, h.statuses);
+    arena_fini(&arena); /* the text is borrowed until now */
     const struct peer_stream *s = &p->streams[0];
     assert_string_equal(s->order,
                         ":method :scheme :path :authority te content-type grpc-timeout "
