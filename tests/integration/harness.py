@@ -344,9 +344,10 @@ def free_port():
 
 @contextlib.contextmanager
 def _install(name, *inputs):
-    """Yields True when what depends on these files is to be made anew; remembers it when the body succeeds."""
+    """Yields True when what depends on these files, and on the folder (as the programs of a Python environment do), is to be
+    made anew; remembers it when the body succeeds."""
     DEPS.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(b"\0".join(pathlib.Path(i).read_bytes() for i in inputs)).hexdigest()
+    digest = hashlib.sha256(b"\0".join([str(DEPS).encode(), *(pathlib.Path(i).read_bytes() for i in inputs)])).hexdigest()
     stamp = DEPS / (name + ".stamp")
     with open(DEPS / (name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
