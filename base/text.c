@@ -56,25 +56,6 @@ bool text_is_utf8(struct slice s)
     return true;
 }
 
-static void lower_word(const uint8_t *from, uint8_t *to)
-{
-    uint64_t word = word_load(from);
-    word_store(to, word | word_between(word, 'A', 'Z') >> 2);
-}
-
-void text_lower(struct slice from, uint8_t *to)
-{
-    size_t i = 0;
-    for (; from.len - i >= WORD_LEN; i += WORD_LEN)
-        lower_word(from.data + i, to + i);
-    if (i > 0 && i < from.len) { /* the last word overlaps what was done: once more is the same */
-        lower_word(from.data + from.len - WORD_LEN, to + from.len - WORD_LEN);
-        return;
-    }
-    for (; i < from.len; i++)
-        to[i] = from.data[i] >= 'A' && from.data[i] <= 'Z' ? from.data[i] | 0x20 : from.data[i];
-}
-
 size_t text_format_uint64(char out[static TEXT_UINT64_LEN], uint64_t value)
 {
     char reversed[TEXT_UINT64_LEN];

@@ -1,5 +1,5 @@
-/* text: small conversions that RPC, HTTP and JSON share: UTF-8 check, lower case, decimal
- * digits, base64 in both alphabets. */
+/* text: small conversions that RPC, HTTP and JSON share: UTF-8 check, decimal digits, base64 in
+ * both alphabets. */
 #pragma once
 #include "base/slice.h"
 
@@ -9,9 +9,6 @@ enum { TEXT_UINT64_LEN = 20 }; /* digits of 2^64-1 */
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
 bool text_is_utf8(struct slice s);
-
-/* Puts ASCII letters into lower case, from.len bytes; `to` may be from.data. */
-void text_lower(struct slice from, uint8_t *to);
 
 /* Decimal digits without a NUL; returns their number (1 to 20). */
 size_t text_format_uint64(char out[static TEXT_UINT64_LEN], uint64_t value);

@@ -34,7 +34,8 @@ int metadata_add(struct metadata *md, struct slice name, struct slice value)
     uint8_t *to = arena_alloc(md->arena, name.len + value.len + 1);
     if (!to)
         return -ENOBUFS;
-    text_lower(name, to);
+    memcpy(to, name.data, name.len);
+    metadata_lower_name(to, name.len);
     if (value.len)
         memcpy(to + name.len, value.data, value.len);
     to[name.len + value.len] = 0;
@@ -55,23 +56,42 @@ static const bool name_bytes[256] = {
     ['0' ... '9'] = true, ['a' ... 'z'] = true, ['_'] = true, ['-'] = true, ['.'] = true,
 };
 
-static bool name_word(const uint8_t *at)
+bool metadata_name_valid(struct slice name)
+{
+    bool ok = name.len > 0;
+    for (size_t i = 0; i < name.len; i++)
+        ok &= name_bytes[name.data[i]];
+    return ok;
+}
+
+/* Eight bytes at once; what is in lower case may be given again. */
+static bool lower_word(uint8_t *at)
 {
     uint64_t word = word_load(at);
+    word |= word_between(word, 'A', 'Z') >> 2;
+    word_store(at, word);
     return (word_between(word, 'a', 'z') | word_between(word, '0', '9') |
             word_between(word, '-', '.') | word_between(word, '_', '_')) == WORD_EACH(0x80);
 }
 
-bool metadata_name_valid(struct slice name)
+static bool lower_bytes(uint8_t *at, size_t len)
 {
-    bool ok = name.len > 0;
-    size_t i = 0;
-    for (; name.len - i >= WORD_LEN; i += WORD_LEN)
-        ok &= name_word(name.data + i);
-    if (i > 0 && i < name.len) /* the last word overlaps what was seen */
-        return ok && name_word(name.data + name.len - WORD_LEN);
-    for (; i < name.len; i++)
-        ok &= name_bytes[name.data[i]];
+    bool ok = len > 0;
+    for (size_t i = 0; i < len; i++) {
+        if (at[i] >= 'A' && at[i] <= 'Z')
+            at[i] |= 0x20;
+        ok &= name_bytes[at[i]];
+    }
+    return ok;
+}
+
+bool metadata_lower_name(uint8_t *name, size_t len)
+{
+    if (len < WORD_LEN)
+        return lower_bytes(name, len);
+    bool ok = lower_word(name + len - WORD_LEN); /* overlaps what comes before it */
+    for (size_t i = 0; i < len - WORD_LEN; i += WORD_LEN)
+        ok &= lower_word(name + i);
     return ok;
 }
 
@@ -94,16 +114,12 @@ static bool has_control(const uint8_t *at, size_t len)
 
 bool metadata_value_valid(struct slice value)
 {
-    size_t i = 0;
-    for (; value.len - i >= WORD_LEN; i += WORD_LEN)
-        if (may_be_control(value.data + i) && has_control(value.data + i, WORD_LEN))
-            return false;
-    if (i == value.len)
-        return true;
-    if (i > 0) /* the last word overlaps what was seen */
-        return !may_be_control(value.data + value.len - WORD_LEN) ||
-               !has_control(value.data + i, value.len - i);
-    return !has_control(value.data, value.len);
+    if (value.len < WORD_LEN)
+        return !has_control(value.data, value.len);
+    bool maybe = may_be_control(value.data + value.len - WORD_LEN);
+    for (size_t i = 0; i < value.len - WORD_LEN; i += WORD_LEN)
+        maybe |= may_be_control(value.data + i);
+    return !maybe || !has_control(value.data, value.len);
 }
 
 bool metadata_is_binary(struct slice name)

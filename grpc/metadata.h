@@ -54,6 +54,8 @@ struct slice metadata_get(const struct metadata *md, struct slice name);
 
 /* Field name: 1*( %x30-39 / %x61-7A / "_" / "-" / "." ) (gRPC PROTOCOL-HTTP2.md, Header-Name). */
 bool metadata_name_valid(struct slice name);
+/* The same once upper-case letters are put into lower case, which happens in place. */
+bool metadata_lower_name(uint8_t *name, size_t len);
 /* ASCII-Value: HTAB and 0x20-0x7e (PROTOCOL-HTTP2.md), and obs-text 0x80-0xff, which peers do send
  * (RFC 9110 section 5.5). */
 bool metadata_value_valid(struct slice value);

@@ -1,7 +1,6 @@
 /* call: `drawbridge call TARGET METHOD [JSON]`: one RPC of any kind against any gRPC server, JSON
  * in, one line of JSON per reply out.  Everything that is said about it goes to standard error. */
 #include "gateway/call.h"
-#include "base/text.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/client.h"
 #include "gateway/cli/failure.h"
@@ -252,7 +251,9 @@ static bool add_header(struct metadata *md, const char *text)
     struct slice given = slice_trim(slice_cut(&value, ':'));
     if (!value.data || given.len >= sizeof name)
         return false;
-    text_lower(given, name);
+    memcpy(name, given.data, given.len);
+    if (!metadata_lower_name(name, given.len))
+        return false;
     struct slice lower = slice_from(name, given.len);
     value = slice_trim(value);
     if (metadata_is_binary(lower)) {
@@ -260,8 +261,8 @@ static bool add_header(struct metadata *md, const char *text)
             return false;
         value = metadata_binary_unpadded(value, md->arena);
     }
-    return metadata_name_valid(lower) && metadata_value_valid(value) &&
-           !metadata_stripped_upstream(lower) && metadata_add(md, lower, value) == 0;
+    return metadata_value_valid(value) && !metadata_stripped_upstream(lower) &&
+           metadata_add(md, lower, value) == 0;
 }
 
 static int run_method(const struct command *command, const struct call_flags *flags,

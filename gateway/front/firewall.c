@@ -58,8 +58,7 @@ bool firewall_field(struct firewall *fw, uint8_t *name, size_t name_len, struct 
         value->data = (const uint8_t *)"";
     fw->count++;
     fw->bytes += name_len + value->len + 4;
-    text_lower(slice_from(name, name_len), name);
-    bool usual = metadata_name_valid(slice_from(name, name_len));
+    bool usual = metadata_lower_name(name, name_len);
     if (!usual && !is_token(slice_from(name, name_len)))
         fw->bad_name = true;
     if (!metadata_value_valid(*value))

@@ -1,7 +1,5 @@
 #include "gateway/protocol/websocket_metadata.h"
 
-#include "base/text.h"
-
 /* Adds the lines; the text is ours to change. */
 static bool parse_lines(struct slice text, struct metadata *fields, struct status *st)
 {
@@ -12,8 +10,7 @@ static bool parse_lines(struct slice text, struct metadata *fields, struct statu
         if (value.len == 0)
             continue;
         struct slice name = slice_trim(slice_cut(&value, ':'));
-        text_lower(name, (uint8_t *)(uintptr_t)name.data);
-        if (!value.data || !metadata_name_valid(name)) {
+        if (!metadata_lower_name((uint8_t *)(uintptr_t)name.data, name.len) || !value.data) {
             status_set(st, STATUS_INVALID_ARGUMENT,
                        "the first message must hold the metadata as \"name: value\" lines");
             return false;

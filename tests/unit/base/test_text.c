@@ -32,29 +32,6 @@ static void utf8_follows_rfc3629(void **state)
         assert_int_equal(text_is_utf8(slice_from_string(rows[i].text)), rows[i].ok);
 }
 
-/* Every byte at every place of texts of every small length, copied and in place. */
-static void lower_case(void **state)
-{
-    (void)state;
-    uint8_t text[20], copy[20], wanted[20];
-    for (size_t len = 1; len < sizeof text; len++) {
-        for (size_t at = 0; at < len; at++) {
-            for (unsigned c = 0; c <= 0xff; c++) {
-                memset(text, 'M', sizeof text);
-                memset(copy, '#', sizeof copy);
-                memset(wanted, 'm', sizeof wanted);
-                text[at] = (uint8_t)c;
-                wanted[at] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-                text_lower(slice_from(text, len), copy);
-                text_lower(slice_from(text, len), text);
-                assert_memory_equal(text, wanted, len);
-                assert_memory_equal(copy, wanted, len);
-                assert_true(text[len] == 'M' && copy[len] == '#');
-            }
-        }
-    }
-}
-
 static void base64_both_alphabets(void **state)
 {
     (void)state;
@@ -172,10 +149,10 @@ static void percent_urls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(utf8_follows_rfc3629),    cmocka_unit_test(lower_case),
-        cmocka_unit_test(base64_both_alphabets),   cmocka_unit_test(base64_round_trip),
-        cmocka_unit_test(base64_knows_its_digits), cmocka_unit_test(decimal_numbers),
-        cmocka_unit_test(percent_messages),        cmocka_unit_test(percent_urls),
+        cmocka_unit_test(utf8_follows_rfc3629), cmocka_unit_test(base64_both_alphabets),
+        cmocka_unit_test(base64_round_trip),    cmocka_unit_test(base64_knows_its_digits),
+        cmocka_unit_test(decimal_numbers),      cmocka_unit_test(percent_messages),
+        cmocka_unit_test(percent_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,16 +45,24 @@ static void name_bytes_anywhere(void **state)
 {
     (void)state;
     static const char fine[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
-    uint8_t text[27];
+    static const char given[] = "AbcdefghijklmnopqrstuvwxyZ0123456789-_.";
+    uint8_t text[27], lower[27];
     for (size_t len = 1; len < sizeof text; len++) {
         for (size_t at = 0; at < len; at++) {
             for (unsigned c = 0; c <= 0xff; c++) {
-                for (size_t i = 0; i < len; i++)
-                    text[i] = (uint8_t)fine[(i * 7 + c) % (sizeof fine - 1)];
-                assert_true(metadata_name_valid(slice_from(text, len)));
+                memset(text, 'X', sizeof text);
+                for (size_t i = 0; i < len; i++) {
+                    text[i] = (uint8_t)given[(i * 7 + c) % (sizeof given - 1)];
+                    lower[i] = (uint8_t)fine[(i * 7 + c) % (sizeof fine - 1)];
+                }
+                assert_true(metadata_name_valid(slice_from(lower, len)));
                 text[at] = (uint8_t)c;
-                assert_int_equal(metadata_name_valid(slice_from(text, len)),
-                                 c != 0 && strchr(fine, (int)c) != NULL);
+                lower[at] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+                bool ok = c != 0 && strchr(fine, lower[at]) != NULL;
+                assert_int_equal(metadata_lower_name(text, len), ok);
+                assert_memory_equal(text, lower, len);
+                assert_int_equal(text[len], 'X');
+                assert_int_equal(metadata_name_valid(slice_from(text, len)), ok);
             }
         }
     }
