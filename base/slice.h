@@ -40,7 +40,9 @@ static inline bool slice_equal_ignore_case(struct slice a, struct slice b)
 
 static inline bool slice_has_prefix(struct slice s, struct slice prefix)
 {
-    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+    return s.len >= prefix.len &&
+           (prefix.len == 0 ||
+            (s.data[0] == prefix.data[0] && memcmp(s.data, prefix.data, prefix.len) == 0));
 }
 
 static inline bool slice_has_prefix_ignore_case(struct slice s, struct slice prefix)

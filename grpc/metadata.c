@@ -64,12 +64,15 @@ bool metadata_name_valid(struct slice name)
     return ok;
 }
 
-/* Eight bytes at once; what is in lower case may be given again. */
+/* Eight bytes at once.  Most are in lower case already; who reads what has just been written in
+ * other pieces waits for it. */
 static bool lower_word(uint8_t *at)
 {
-    uint64_t word = word_load(at);
-    word |= word_between(word, 'A', 'Z') >> 2;
-    word_store(at, word);
+    uint64_t word = word_load(at), upper = word_between(word, 'A', 'Z');
+    if (upper) {
+        word |= upper >> 2;
+        word_store(at, word);
+    }
     return (word_between(word, 'a', 'z') | word_between(word, '0', '9') |
             word_between(word, '-', '.') | word_between(word, '_', '_')) == WORD_EACH(0x80);
 }
@@ -89,10 +92,10 @@ bool metadata_lower_name(uint8_t *name, size_t len)
 {
     if (len < WORD_LEN)
         return lower_bytes(name, len);
-    bool ok = lower_word(name + len - WORD_LEN); /* overlaps what comes before it */
+    bool ok = true;
     for (size_t i = 0; i < len - WORD_LEN; i += WORD_LEN)
         ok &= lower_word(name + i);
-    return ok;
+    return lower_word(name + len - WORD_LEN) && ok; /* overlaps what comes before it */
 }
 
 /* Eight bytes at a time: false when none is below 0x20 (but a tab is such) or 0x7f: then none of

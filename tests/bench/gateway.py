@@ -45,8 +45,8 @@ def _window(process, port, scenario, warm_up, seconds):
 def _measure_in_turn(process, port, scenario, options):
     """Seconds of this one and of the one that it is compared with, in turn: a few per cent between two calls are less than
     what the machine's other work makes of two windows minutes apart."""
-    pairs = [[_window(process, port, one, options.warm_up if turn == 0 else 1, 1) for one in (scenario.than, scenario)]
-             for turn in range(options.window)]
+    pairs = [(_window(process, port, scenario.than, 1, 1), _window(process, port, scenario, 1, 1))
+             for _ in range(2 * options.window)]
     than, ours = (medians(side) for side in zip(*pairs))
     return {**ours, "than": {**than, "ratio": median(own["us"] / other["us"] for other, own in pairs)}}
 
