@@ -6,25 +6,21 @@
  * means "again within a millisecond" once IDLE_RUNS runs in a row had nothing to do. */
 #include "gateway/front/http1.h"
 
+#include "gateway/front/http1_response.h"
 #include "gateway/front/tunnel.h"
 
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    POOL_BYTES = 23 << 10,
-    POOL_PER_FIELD = 64, /* the library's note of a request field */
-    POOL_REST = 512,     /* both first lines, Date, what frames the response */
     MAX_WAITING = 100,
     MAX_WAIT_MS = 4,
     IDLE_RUNS = 3,
     SPIN_RUNS = 1000,
     MAX_RUNS_PER_TURN = 2,
-    BLOCK_BYTES = 16 << 10,
     DISCARD_SLACK = 1 << 20
 };
 
@@ -184,14 +180,6 @@ static ssize_t http1_break(struct http1 *h, struct connection *conn)
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
-/* The daemon writes them behind the last chunk, which is still to come. */
-static void http1_add_trailers(struct connection *conn, const struct exchange *ex)
-{
-    for (uint32_t i = 0; i < ex->trailers.count; i++)
-        MHD_add_response_footer(conn->response, (const char *)ex->trailers.entries[i].name.data,
-                                (const char *)ex->trailers.entries[i].value.data);
-}
-
 /* The daemon asks for up to `room` bytes of a chunked (HTTP/1.0: unframed) body. */
 static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
 {
@@ -217,7 +205,7 @@ static ssize_t on_read(void *arg, uint64_t at, char *to, size_t room)
         return (ssize_t)len;
     }
     if (ex->reply == REPLY_ENDED) {
-        http1_add_trailers(conn, ex);
+        http1_response_trailers(conn->response, ex);
         return MHD_CONTENT_READER_END_OF_STREAM;
     }
     if (ex->firewall.http_1_0)
@@ -243,104 +231,19 @@ static void on_upgrade(void *arg, struct MHD_Connection *mhd, void *context, con
     http1_run_soon(h);
 }
 
-/* The answer to HEAD, or a 304, when the length of the body is not known: it must not say a wrong
- * one (RFC 9110 section 8.6).  Without one the library would write the last chunk of a chunked
- * response even here, and the client would read it as the next response; so the connection ends
- * instead. */
-static struct MHD_Response *http1_response_head(struct exchange *ex)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, ex, NULL);
-    if (response)
-        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-    return response;
-}
-
-static struct MHD_Response *http1_response(struct exchange *ex)
-{
-    if (ex->upgraded)
-        return MHD_create_response_for_upgrade(on_upgrade, ex);
-    struct slice body = exchange_output(ex);
-    bool bodiless = ex->request.method == METHOD_HEAD || ex->http_status == 304;
-    if (bodiless && body.len == 0 && ex->http_status != 204)
-        return http1_response_head(ex);
-    if (ex->reply != REPLY_ENDED || ex->trailers.count > 0)
-        return MHD_create_response_from_callback(
-            MHD_SIZE_UNKNOWN, ex->firewall.http_1_0 ? BLOCK_BYTES : 1, on_read, ex, NULL);
-    if (!bodiless) {
-        ex->bytes_out = body.len;
-        metrics_add(ex->all->ctx->metrics, METRIC_BYTES_OUT, body.len);
-    }
-    return MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.data,
-                                           MHD_RESPMEM_PERSISTENT);
-}
-
-static void put_slice(char **at, struct slice s)
-{
-    memcpy(*at, s.data, s.len);
-    *at += s.len;
-}
-
-/* The library allocates three times and compares the name with four others for each field.  So all
- * fields go in as one: the first one's value is followed by the others, with blanks where the
- * library would not take line ends, and the line ends are put into its copy. */
-static bool http1_add_fields(struct MHD_Response *response, struct exchange *ex)
-{
-    const struct metadata *fields = &ex->head;
-    if (fields->count == 0)
-        return true;
-    size_t len = fields->bytes + fields->count * 4 + 1;
-    char *text = arena_alloc(&ex->arena, len), *at = text;
-    if (!text)
-        return false;
-    put_slice(&at, fields->entries[0].value);
-    for (uint32_t i = 1; i < fields->count; i++) {
-        put_slice(&at, SLICE("  "));
-        put_slice(&at, fields->entries[i].name);
-        put_slice(&at, SLICE(": "));
-        put_slice(&at, fields->entries[i].value);
-    }
-    *at = 0;
-    const char *first = (const char *)fields->entries[0].name.data;
-    MHD_add_response_header(response, first, text);
-    char *copy = (char *)(uintptr_t)MHD_get_response_header(response, first);
-    if (!copy)
-        return false;
-    at = copy + fields->entries[0].value.len;
-    for (uint32_t i = 1; i < fields->count; i++) {
-        at[0] = '\r';
-        at[1] = '\n';
-        at += 4 + fields->entries[i].name.len + fields->entries[i].value.len;
-    }
-    return true;
-}
-
-/* The library keeps the request's head in its pool until the response has been sent, and would end
- * the connection when the response's does not fit beside it. */
-static size_t http1_head_room(const struct exchange *ex)
-{
-    size_t used = ex->request.target.len + ex->firewall.bytes +
-                  ex->firewall.count * POOL_PER_FIELD + POOL_REST;
-    return used < POOL_BYTES ? POOL_BYTES - used : 0;
-}
-
 static enum MHD_Result http1_commit(struct http1 *h, struct exchange *ex)
 {
     struct connection *conn = ex->connection;
     exchange_commit(ex);
-    exchange_limit_head(ex, http1_head_room(ex));
-    struct MHD_Response *response = http1_response(ex);
+    exchange_limit_head(ex, http1_response_room(ex));
+    struct MHD_Response *response = http1_response_new(ex, on_read, on_upgrade);
     if (!response)
         return MHD_NO;
     conn->response = response;
-    bool complete = http1_add_fields(response, ex);
-    if (ex->must_close && !ex->upgraded)
-        MHD_add_response_header(response, "Connection", "close");
     http1_unwait(h, conn);
     connection_set_phase(conn, CONNECTION_SENDING);
     h->progress = h->queued = true;
-    enum MHD_Result result =
-        complete ? MHD_queue_response(conn->handle, (unsigned)ex->http_status, response) : MHD_NO;
+    enum MHD_Result result = MHD_queue_response(conn->handle, (unsigned)ex->http_status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -596,7 +499,7 @@ struct http1 *http1_new(struct connections *all, struct exchanges *exchanges)
         NULL, NULL, on_request, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, h, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)all->max + 64, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+        (unsigned)all->max + 64, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP1_POOL_BYTES,
         MHD_OPTION_END);
     if (h->daemon) {
         int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
