@@ -34,7 +34,8 @@ int metadata_add(struct metadata *md, struct slice name, struct slice value)
     uint8_t *to = arena_alloc(md->arena, name.len + value.len + 1);
     if (!to)
         return -ENOBUFS;
-    memcpy(to, name.data, name.len);
+    if (name.len)
+        memcpy(to, name.data, name.len);
     metadata_lower_name(to, name.len);
     if (value.len)
         memcpy(to + name.len, value.data, value.len);

@@ -39,7 +39,7 @@ static bool collect_field(struct exchange *ex, struct metadata *md, struct metad
         }
         field.value = metadata_binary_unpadded(field.value, exchange_arena(ex));
     }
-    if (metadata_add_borrowed(md, field.name, field.value) < 0) {
+    if (!field.value.data || metadata_add_borrowed(md, field.name, field.value) < 0) {
         status_set(st, STATUS_RESOURCE_EXHAUSTED, "request metadata is larger than %d bytes",
                    MAX_METADATA_BYTES);
         return false;
