@@ -260,6 +260,8 @@ static bool add_header(struct metadata *md, const char *text)
         if (!metadata_binary_valid(value))
             return false;
         value = metadata_binary_unpadded(value, md->arena);
+        if (!value.data)
+            return false;
     }
     return metadata_value_valid(value) && !metadata_stripped_upstream(lower) &&
            metadata_add(md, lower, value) == 0;

@@ -195,6 +195,24 @@ static bool is_preflight(const struct exchange *ex)
            ex->firewall.value[FIREWALL_REQUEST_METHOD].data;
 }
 
+/* Copies what is borrowed of the HTTP library.  False when memory is out. */
+static bool exchange_keep_request(struct exchange *ex)
+{
+    struct exchange_request *req = &ex->request;
+    struct metadata old = req->headers;
+    struct slice target = arena_copy(&ex->arena, req->target);
+    metadata_init(&req->headers, &ex->arena, SIZE_MAX / 2);
+    for (uint32_t i = 0; i < old.count; i++)
+        if (metadata_add(&req->headers, old.entries[i].name, old.entries[i].value) < 0)
+            return false;
+    exchange_set_target(ex, target);
+    req->method_name = arena_copy(&ex->arena, req->method_name);
+    req->content_type = metadata_get(&req->headers, SLICE("content-type"));
+    req->origin = metadata_get(&req->headers, SLICE("origin"));
+    req->host = metadata_get(&req->headers, SLICE("host"));
+    return req->target.data != NULL;
+}
+
 void exchange_begin(struct exchange *ex, struct slice method, struct slice target,
                     struct slice version)
 {
@@ -204,6 +222,12 @@ void exchange_begin(struct exchange *ex, struct slice method, struct slice targe
     if (verdict.http_status) {
         ex->must_close = true;
         refusal_answer(ex, verdict.http_status, verdict.reason);
+        return;
+    }
+    /* The library answers a broken chunk or trailer section by itself, and may build that answer
+     * where the request's head stood, while the exchange goes on. */
+    if (ex->firewall.chunked && !exchange_keep_request(ex)) {
+        exchange_abort(ex);
         return;
     }
     ex->request.upgradable = is_upgradable(ex);
@@ -293,31 +317,13 @@ void exchange_hold(struct exchange *ex)
     ex->hold = true;
 }
 
-/* The HTTP library's copy of the request goes with the library. */
-static bool exchange_keep_request(struct exchange *ex)
-{
-    struct exchange_request *req = &ex->request;
-    struct metadata old = req->headers;
-    struct slice target = arena_copy(&ex->arena, req->target);
-    metadata_init(&req->headers, &ex->arena, SIZE_MAX / 2);
-    for (uint32_t i = 0; i < old.count; i++)
-        if (metadata_add(&req->headers, old.entries[i].name, old.entries[i].value) < 0)
-            return false;
-    exchange_set_target(ex, target);
-    req->method_name = arena_copy(&ex->arena, req->method_name);
-    req->content_type = metadata_get(&req->headers, SLICE("content-type"));
-    req->origin = metadata_get(&req->headers, SLICE("origin"));
-    req->host = metadata_get(&req->headers, SLICE("host"));
-    return req->target.data != NULL;
-}
-
 void exchange_upgrade(struct exchange *ex, struct slice name, const struct metadata *headers)
 {
     assert(ex->request.upgradable);
     ex->upgraded = true;
     metadata_add_borrowed(&ex->head, SLICE("upgrade"), name);
     exchange_head(ex, 101, headers);
-    if (!exchange_keep_request(ex))
+    if (!exchange_keep_request(ex)) /* it goes with the library */
         exchange_abort(ex);
 }
 

@@ -81,7 +81,8 @@ void exchanges_fini(struct exchanges *all);
 
 /* A new exchange, nothing known of its request yet.  NULL when memory is out. */
 struct exchange *exchange_open(struct exchanges *all);
-/* Takes one request field; the name is lowered in place, both are borrowed. */
+/* Takes one request field; the name is lowered in place, both are borrowed.  One that may not be
+ * metadata is judged, and not listed. */
 void exchange_add_field(struct exchange *ex, uint8_t *name, size_t name_len, struct slice value);
 /* Decides what the complete head deserves: refusal by the firewall or the cross-origin policy, a
  * preflight's answer, or a protocol, which is opened. */

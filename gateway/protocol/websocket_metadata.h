@@ -6,6 +6,7 @@
 #include "grpc/status.h"
 
 /* Fills `fields` (initialised here; in the exchange's memory, like `text`, which is put into lower
- * case where names are).  False with *st when the text is something else, or too much. */
+ * case where names are).  False with *st when the text is something else, or too much, or a value
+ * has control characters. */
 bool websocket_metadata_collect(struct exchange *ex, struct slice text, struct metadata *fields,
                                 struct status *st);

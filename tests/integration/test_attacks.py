@@ -49,6 +49,23 @@ def test_rows_of_attack_http1():
 
 
 @test(30)
+def test_a_trailer_section_that_fills_the_librarys_memory():
+    """libmicrohttpd then answers by itself, where the request's head stood: the call goes on to say what it was."""
+    with bridge() as (_, gateway):
+        s = connect(gateway)
+        s.sendall(head("/Calculator/Total") + b"5\r\n" + frame(b"") + b"\r\n0\r\n")
+        try:
+            for _ in range(500):
+                s.sendall(b"x: " + b"v" * 55 + b"\r\n")
+                time.sleep(0.001)
+        except OSError:
+            pass
+        wait_for(lambda: gateway.log()[-1000:], lambda: gateway.events("call"), 5)
+        equal([(e["method"], e["path"]) for e in gateway.events("call")], [("POST", "/Calculator/Total")], "the call's log")
+        gateway.assert_nothing_live()
+
+
+@test(30)
 def test_time_limits():
     flags = ("--header-timeout", "800ms", "--body-grace", "500ms", "--stall-timeout", "1s", "--keepalive-timeout", "1s")
     with Calculator() as calculator, Gateway(calculator.address, *flags) as gateway:
